@@ -1,0 +1,97 @@
+"""Where a training run stands, so that a killed one continues and ends with the same bytes."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from stages.params import Params
+
+
+class Checkpoint:
+    """One safetensors file beside the output it leads to, kept until that output is written.
+
+    It belongs to the parameters, inputs and code it was made with: one of another run is
+    ignored and overwritten, never continued.
+
+    Args:
+        output: the file that the training will write; the checkpoint is `OUTPUT.checkpoint`.
+        params: the parameters of the training.
+        inputs: the files it reads.
+        code: the folder of the modules that train.
+    """
+
+    def __init__(self, output: Path, params: Params, inputs: list[Path], code: Path):
+        self.path = output.with_name(f"{output.name}.checkpoint")
+        digest = hashlib.sha256(params.model_dump_json().encode())
+        for path in [*inputs, *sorted(code.glob("*.py"))]:
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        self._fingerprint = digest.hexdigest()
+
+    def save(self, parts: Mapping[str, Any], progress: dict[str, Any]) -> None:
+        """Write the state of `parts` (anything with `state_dict`), the random state and `progress`.
+
+        `progress` is what the training loop needs beside them, as JSON values.
+        """
+        state = {name: part.state_dict() for name, part in parts.items()}
+        tensors = {"random_state": torch.get_rng_state()}
+        skeleton = _split(state, "", tensors)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.path.with_name(f"{self.path.name}.partial")
+        metadata = {
+            "fingerprint": self._fingerprint,
+            "skeleton": json.dumps(skeleton),
+            "progress": json.dumps(progress),
+        }
+        save_file(tensors, partial, metadata)
+        partial.replace(self.path)
+
+    def restore(self, parts: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Load what `save` wrote into `parts` and return its `progress`; None to start afresh."""
+        try:
+            with safe_open(self.path, "pt") as file:
+                metadata = file.metadata() or {}
+                if metadata.get("fingerprint") != self._fingerprint:
+                    return None
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        except (FileNotFoundError, SafetensorError):
+            return None
+        state = _join(json.loads(metadata["skeleton"]), tensors)
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        torch.set_rng_state(tensors["random_state"])
+        return json.loads(metadata["progress"])
+
+    def remove(self) -> None:
+        """Delete the checkpoint: its output has been written."""
+        self.path.unlink(missing_ok=True)
+
+
+def _split(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
+    """Move the tensors inside `value` to `tensors` and return the rest as JSON values.
+
+    Dictionaries become lists of pairs, so that keys that are numbers stay numbers.
+    """
+    if isinstance(value, torch.Tensor):
+        tensors[path] = value.detach().clone().contiguous()
+        return {"tensor": path}
+    if isinstance(value, Mapping):
+        return {"pairs": [[k, _split(v, f"{path}/{k}", tensors)] for k, v in value.items()]}
+    if isinstance(value, list | tuple):
+        return {"items": [_split(v, f"{path}/{i}", tensors) for i, v in enumerate(value)]}
+    return {"value": value}
+
+
+def _join(skeleton: Any, tensors: dict[str, torch.Tensor]) -> Any:
+    if "tensor" in skeleton:
+        return tensors[skeleton["tensor"]]
+    if "pairs" in skeleton:
+        return {key: _join(value, tensors) for key, value in skeleton["pairs"]}
+    if "items" in skeleton:
+        return [_join(value, tensors) for value in skeleton["items"]]
+    return skeleton["value"]

@@ -1,0 +1,36 @@
+"""The `points` table as names, labels and an array."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stages.clustering.contracts import POINTS
+from stages.vectors import to_array, to_column
+
+
+class Points(NamedTuple):
+    """Named points in the space of the word vectors.
+
+    Attributes:
+        names: a word or a document's id.
+        labels: what it is about, or None where nobody said.
+        vectors: of shape (points, dimensions).
+    """
+
+    names: list[str]
+    labels: list[str | None]
+    vectors: np.ndarray
+
+    def to_table(self) -> pa.Table:
+        """Return the `points` table."""
+        columns = [self.names, self.labels, to_column(self.vectors)]
+        return pa.table(columns, schema=POINTS.schema)
+
+
+def read(path: Path) -> Points:
+    """Read a `points` table."""
+    table = pq.read_table(path)
+    return Points(table["point"].to_pylist(), table["label"].to_pylist(), to_array(table["vector"]))

@@ -1,0 +1,69 @@
+"""Typed views on `params.yaml`. Every knob and its comment stand there; none has a default here."""
+
+import difflib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from stages.errors import StageError
+
+PARAMS_FILE = Path("params.yaml")
+
+
+class Params(BaseModel):
+    """One section of `params.yaml`: read-only, complete, and closed to keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+Section = TypeVar("Section", bound=Params)
+
+
+def load(section: str, model: type[Section]) -> Section:
+    """Read the section with the dotted name `section` and check it against `model`.
+
+    Raises:
+        StageError: the file or the section is missing, or a key is unknown, missing or of the
+            wrong kind; the sentence names the key and what it may be.
+    """
+    values: Any = _read(PARAMS_FILE)
+    for depth, key in enumerate(section.split(".")):
+        if not isinstance(values, dict) or key not in values:
+            missing = ".".join(section.split(".")[: depth + 1])
+            raise StageError(
+                f"{PARAMS_FILE}: section '{missing}' is missing{_suggest(key, values)}"
+            )
+        values = values[key]
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(_describe(problem, model) for problem in error.errors())
+        raise StageError(f"{PARAMS_FILE}: section '{section}': {problems}") from None
+
+
+def _read(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StageError(f"{path} is not in {Path.cwd()}: run from the project's root") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise StageError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+
+
+def _describe(problem: Any, model: type[Params]) -> str:
+    key = ".".join(str(part) for part in problem["loc"]) or "(all)"
+    if problem["type"] == "extra_forbidden":
+        return f"unknown parameter '{key}'{_suggest(key, model.model_fields)}"
+    if problem["type"] == "missing":
+        return f"parameter '{key}' is missing"
+    return f"'{key}' is {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+
+
+def _suggest(key: str, known: Any) -> str:
+    names = [str(name) for name in known] if isinstance(known, dict) else []
+    close = difflib.get_close_matches(key, names, n=1)
+    if close:
+        return f" (did you mean '{close[0]}'?)"
+    return f" (known: {', '.join(names)})" if names else ""

@@ -1,0 +1,25 @@
+"""How far a long piece of work has come: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from tqdm import tqdm
+
+Item = TypeVar("Item")
+SECONDS_BETWEEN_LINES = 10.0
+
+
+def progress(items: Iterable[Item], description: str, total: int) -> Iterator[Item]:
+    """Yield `items`, telling on standard error how many of `total` are done."""
+    if sys.stderr.isatty():
+        yield from tqdm(items, desc=description, total=total, leave=False)
+        return
+    last = time.monotonic()
+    for done, item in enumerate(items, start=1):
+        yield item
+        now = time.monotonic()
+        if now - last >= SECONDS_BETWEEN_LINES:
+            print(f"{description}: {done} of {total}", file=sys.stderr, flush=True)
+            last = now

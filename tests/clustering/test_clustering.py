@@ -1,0 +1,109 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from stages.clustering import cluster, project
+from stages.clustering.contracts import POINTS
+from stages.clustering.gather_points import average_documents
+from stages.clustering.points import Points, read
+from stages.errors import StageError
+
+CENTRES = np.eye(6)[:3] * 5
+
+
+@pytest.fixture
+def blobs(tmp_path, monkeypatch):
+    """Three clouds of 20 points around three axes, labelled by their axis."""
+    monkeypatch.chdir(tmp_path)
+    draw = np.random.default_rng(2)
+    vectors = np.concatenate([centre + draw.normal(size=(20, 6)) * 0.3 for centre in CENTRES])
+    labels = [axis for axis in "xyz" for _ in range(20)]
+    names = [f"{label}{n}" for n, label in enumerate(labels)]
+    points = Points(names, labels, vectors.astype(np.float32))
+    pq.write_table(points.to_table(), "points.parquet")
+    return points
+
+
+def params(**sections):
+    Path("params.yaml").write_text(yaml.safe_dump({"clustering": sections}))
+
+
+def run_cluster(**changes):
+    params(cluster={"blobs": {"clusters": 3, "restarts": 2, "seed": 1, **changes}})
+    outputs = ["members.parquet", "clusters.parquet", "metrics.json", "validation.json"]
+    arguments = ["points.parquet", "points.parquet", *outputs]
+    cluster.main([*arguments, "--params", "clustering.cluster.blobs"])
+    return json.loads(Path("metrics.json").read_text())
+
+
+def test_clouds_are_found_and_named(blobs):
+    metrics = run_cluster()
+    assert metrics["adjusted_rand"] == 1
+    assert metrics["normalized_mutual_info"] == pytest.approx(1)
+    assert metrics["silhouette"] > 0.7
+    named = pq.read_table("clusters.parquet").to_pylist()
+    assert sorted(row["size"] for row in named) == [20, 20, 20]
+    assert {row["name"].replace(",", "")[0] for row in named} == set("xyz")
+    for row in named:
+        assert len({word[0] for word in row["name"].split(", ")}) == 1
+
+
+def test_points_without_labels_have_no_agreement(blobs):
+    pq.write_table(blobs._replace(labels=[None] * 60).to_table(), "points.parquet")
+    assert run_cluster()["adjusted_rand"] is None
+
+
+def test_more_clusters_than_points_is_told(blobs):
+    with pytest.raises(StageError, match=r"has 60 points, not enough for 60 clusters"):
+        run_cluster(clusters=60)
+
+
+def run_project(**changes):
+    params(project={"points": 100, "perplexity": 5, "seed": 1, **changes})
+    outputs = ["projection.parquet", "metrics.json", "validation.json"]
+    project.main(["points.parquet", *outputs, "--params", "clustering.project"])
+    return pq.read_table("projection.parquet").to_pandas()
+
+
+def test_projection_keeps_the_clouds_apart(blobs):
+    rows = run_project()
+    assert rows.groupby("method").size().to_dict() == {"pca": 60, "tsne": 60}
+    for _, plane in rows.groupby("method"):
+        axes = plane.assign(axis=plane["point"].str[0]).groupby("axis")[["x", "y"]]
+        spread = axes.std().to_numpy().mean()
+        apart = np.linalg.norm(np.diff(axes.mean().to_numpy(), axis=0), axis=1).min()
+        assert apart > 3 * spread
+
+
+def test_projection_has_equal_bytes_and_a_limit(blobs):
+    rows = run_project(points=40)
+    first = Path("projection.parquet").read_bytes()
+    assert len(rows) == 80
+    run_project(points=40)
+    assert Path("projection.parquet").read_bytes() == first
+
+
+def test_too_few_points_for_the_perplexity_is_told(blobs):
+    with pytest.raises(StageError, match="too few for a perplexity"):
+        run_project(perplexity=60)
+
+
+def test_document_is_the_weighted_average_less_the_mean():
+    vectors = np.array([[1.0, 0], [0, 1]])
+    documents = [["a", "b", "unknown"], ["a"], ["unknown"]]
+    averages = average_documents(documents, {"a": 0, "b": 1}, vectors, np.array([0.1, 0.3]), 0.1)
+    # weights 0.5 and 0.25
+    both, single = np.array([0.25, 0.125]), np.array([0.5, 0])
+    mean = (both + single) / 2
+    np.testing.assert_allclose(averages, [both - mean, single - mean, [0, 0]])
+
+
+def test_points_table_round_trip(blobs):
+    again = read(Path("points.parquet"))
+    assert (again.names, again.labels) == (blobs.names, blobs.labels)
+    np.testing.assert_array_equal(again.vectors, blobs.vectors)
+    assert pq.read_schema("points.parquet").names == POINTS.schema.names

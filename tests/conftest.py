@@ -1,0 +1,30 @@
+"""Fixtures that run the whole project, once a session."""
+
+from pathlib import Path
+
+import pytest
+from tiny import TINY, copy_project, run, set_params
+
+
+@pytest.fixture(scope="session")
+def tiny_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project, not yet run, whose corpus is 60 news articles in three files."""
+    from gensim.test.utils import datapath
+
+    project = copy_project(tmp_path_factory.mktemp("tiny"))
+    articles = Path(datapath("lee_background.cor")).read_text(encoding="utf-8").splitlines()
+    corpus = project / "data" / "raw" / "tiny"
+    corpus.mkdir(parents=True)
+    for number in range(3):
+        text = "\n\n".join(articles[number * 20 : (number + 1) * 20])
+        (corpus / f"week_{number}.txt").write_text(text, encoding="utf-8")
+    set_params(project / "params.yaml", TINY)
+    return project
+
+
+@pytest.fixture(scope="session")
+def finished_project(tiny_project: Path) -> Path:
+    """The tiny project after a run of everything through the flow."""
+    done = run(tiny_project, "flows", "everything")
+    assert done.returncode == 0, done.stdout
+    return tiny_project

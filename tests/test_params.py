@@ -1,0 +1,51 @@
+import pytest
+from pydantic import Field
+
+from stages.errors import StageError
+from stages.params import Params, load
+
+
+class Knobs(Params):
+    window: int = Field(ge=1)
+    rate: float
+
+
+@pytest.fixture
+def params(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "params.yaml"
+
+
+def test_section_is_read_and_cannot_be_changed(params):
+    params.write_text("room:\n  knobs: {window: 5, rate: 0.5}\n")
+    knobs = load("room.knobs", Knobs)
+    assert (knobs.window, knobs.rate) == (5, 0.5)
+    with pytest.raises(ValueError, match="frozen"):
+        knobs.window = 6
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("room:\n  knobs: {windw: 5, rate: 0.5}\n", "unknown parameter 'windw' (did you mean 'wi"),
+        ("room:\n  knobs: {rate: 0.5}\n", "parameter 'window' is missing"),
+        ("room:\n  knobs: {window: five, rate: 0.5}\n", "'window' is 'five': input should be a"),
+        ("room:\n  knobs: {window: 0, rate: 0.5}\n", "'window' is 0: input should be greater"),
+        ("room:\n  knobs: {window: 1, rate: .nan}\n", "'rate' is nan: input should be a finite"),
+        ("room:\n  nobs: {}\n", "section 'room.knobs' is missing (did you mean 'nobs'?)"),
+        ("room: 3\n", "section 'room.knobs' is missing"),
+        ("", "section 'room' is missing"),
+        ("room: [", "params.yaml is not YAML"),
+    ],
+)
+def test_mistake_is_told_in_one_sentence(params, text, sentence):
+    params.write_text(text)
+    with pytest.raises(StageError) as error:
+        load("room.knobs", Knobs)
+    assert sentence in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_missing_file_is_told(params):
+    with pytest.raises(StageError, match=r"params\.yaml is not in .*project's root"):
+        load("room.knobs", Knobs)

@@ -1,0 +1,172 @@
+"""The graph says the truth about the code, and the whole of it runs."""
+
+import importlib
+import shlex
+from pathlib import Path
+
+import grimp
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from dvc.repo import Repo
+from dvc.stage import PipelineStage
+from tiny import ROOT, copy_project, run, set_params
+
+from stages.contracts import Contract
+
+with Repo(str(ROOT)) as _repo:
+    STAGES: list[PipelineStage] = list(_repo.index.stages)
+IMPORTS = grimp.build_graph("stages", cache_dir=None)
+
+every_stage = pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.addressing)
+
+
+def words(stage: PipelineStage) -> list[str]:
+    return shlex.split(stage.cmd)
+
+
+def module_of(stage: PipelineStage) -> str:
+    python, flag, package, name = words(stage)[:4]
+    assert (python, flag, package) == ("python", "-m", "stages")
+    return f"stages.{name}"
+
+
+def dependencies(stage: PipelineStage) -> set[str]:
+    return {dep.def_path for dep in stage.deps if not getattr(dep, "params", None)}
+
+
+def declared_params(stage: PipelineStage) -> set[str]:
+    return {name for dep in stage.deps for name in getattr(dep, "params", None) or ()}
+
+
+def source(module: str) -> Path | None:
+    """Return the file of a module relative to the root; None for an empty package."""
+    path = Path(*module.split("."))
+    file = path / "__init__.py" if (ROOT / path).is_dir() else path.with_suffix(".py")
+    return file if (ROOT / file).read_text(encoding="utf-8").strip() else None
+
+
+def contracts(room: str) -> dict[str, Contract]:
+    if not (ROOT / "stages" / room / "contracts.py").exists():
+        return {}
+    module = importlib.import_module(f"stages.{room}.contracts")
+    return {c.name: c for c in vars(module).values() if isinstance(c, Contract)}
+
+
+@every_stage
+def test_paths_of_the_command_are_those_declared(stage):
+    paths = {word for word in words(stage) if word.startswith(("data/", "reports/"))}
+    declared = dependencies(stage) | {out.def_path for out in stage.outs}
+    assert paths == {path for path in declared if path.startswith(("data/", "reports/"))}
+
+
+@every_stage
+def test_params_of_the_command_are_those_declared(stage):
+    command = words(stage)
+    given = {command[i + 1] for i, word in enumerate(command) if word == "--params"}
+    assert given == declared_params(stage)
+
+
+@every_stage
+def test_imported_modules_are_dependencies(stage):
+    module = module_of(stage)
+    imported = {module, "stages.__main__"}
+    imported |= IMPORTS.find_upstream_modules(module)
+    imported |= IMPORTS.find_upstream_modules("stages.__main__")
+    files = {file for file in map(source, imported) if file}
+    code = {Path(path) for path in dependencies(stage) if path.startswith("stages/")}
+    uncovered = {f for f in files if not any(f == dep or dep in f.parents for dep in code)}
+    assert not uncovered
+    unused = {dep for dep in code if not any(f == dep or dep in f.parents for f in files)}
+    assert not unused
+
+
+@every_stage
+def test_tables_have_contracts(stage):
+    room = module_of(stage).split(".")[1]
+    tables = {Path(out.def_path).stem for out in stage.outs if out.def_path.endswith(".parquet")}
+    assert tables <= contracts(room).keys()
+
+
+@every_stage
+def test_stage_tells_the_flows_what_it_needs(stage):
+    assert stage.desc
+    assert set(stage.meta) == {"threads", "retries", "timeout_minutes"}
+
+
+def test_contracts_have_tables():
+    written = {Path(out.def_path).stem for stage in STAGES for out in stage.outs}
+    rooms = [path.name for path in (ROOT / "stages").iterdir() if (path / "__init__.py").exists()]
+    assert {name for room in rooms for name in contracts(room)} <= written
+
+
+def test_every_parameter_belongs_to_a_stage():
+    declared = {name for stage in STAGES for name in declared_params(stage)}
+    iterated = {"sequence.cells"}  # dvc.yaml itself reads it
+
+    def leaves(section, prefix=""):
+        for key, value in section.items():
+            name = f"{prefix}{key}"
+            yield from leaves(value, f"{name}.") if isinstance(value, dict) else [name]
+
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    orphans = [
+        leaf
+        for leaf in leaves(params)
+        if leaf not in iterated and not any(f"{leaf}.".startswith(f"{d}.") for d in declared)
+    ]
+    assert not orphans
+
+
+def test_everything_runs_through_the_flow(finished_project):
+    outputs = [out.def_path for stage in STAGES for out in stage.outs]
+    missing = [path for path in outputs if not (finished_project / path).exists()]
+    assert not missing
+    status = run(finished_project, "dvc", "status")
+    assert "up to date" in status.stdout, status.stdout
+
+
+def test_forced_run_by_dvc_gives_the_bytes_of_the_flow(finished_project):
+    lock = (finished_project / "dvc.lock").read_bytes()
+    done = run(finished_project, "dvc", "repro", "--force")
+    assert done.returncode == 0, done.stdout
+    assert (finished_project / "dvc.lock").read_bytes() == lock
+
+
+def test_finished_tables_have_the_columns_of_their_contracts(finished_project):
+    for stage in STAGES:
+        known = contracts(module_of(stage).split(".")[1])
+        for out in stage.outs:
+            path = finished_project / out.def_path
+            if path.suffix == ".parquet":
+                assert pq.read_schema(path).names == known[path.stem].schema.names
+
+
+def test_nothing_in_the_repository_names_a_stage_twice():
+    assert len({stage.addressing for stage in STAGES}) == len(STAGES)
+
+
+def test_one_value_changed_runs_only_its_dependents(finished_project, tmp_path):
+    params = finished_project / "params.yaml"
+    before = params.read_text(encoding="utf-8")
+    try:
+        set_params(params, {"embedding.models.skipgram.window": 4})
+        planned = run(finished_project, "dvc", "repro", "--dry").stdout
+        run_stages = {line.split("'")[1] for line in planned.splitlines() if "Running" in line}
+        skipped = {line.split("'")[1] for line in planned.splitlines() if "skipping" in line}
+    finally:
+        params.write_text(before, encoding="utf-8")
+    assert "train_embedding@skipgram" in run_stages
+    assert {"collect", "tokenize", "train_embedding@cbow", "estimate_ngrams"} <= skipped
+    assert not run_stages & skipped
+
+
+def test_a_broken_corpus_stops_the_pipeline_in_one_sentence(tmp_path):
+    project = copy_project(tmp_path)
+    (project / "data/raw/latin.txt").write_bytes("café ".encode("latin-1") * 100)
+    set_params(project / "params.yaml", {"text.collect.corpus": "latin.txt"})
+    done = run(project, "dvc", "repro", "collect")
+    assert done.returncode != 0
+    assert "data/raw/latin.txt is not UTF-8 at byte 3" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert not (project / "data/text").exists() or not list((project / "data/text").iterdir())
