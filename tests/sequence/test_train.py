@@ -1,3 +1,4 @@
+import itertools
 import json
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def test_counting_is_learned_and_runs_are_equal(stage, cell):
     assert metrics["perplexity"]["test"] < 1.6
     assert metrics["epochs"] == len(pd.read_csv("curve.csv"))
     sampled = first[1].decode().split()
-    steps = list(zip(sampled, sampled[1:], strict=False))
+    steps = list(itertools.pairwise(sampled))
     right = [
         (a, b) for a, b in steps if b == dict(zip(WORDS, WORDS[1:] + WORDS[:1], strict=True))[a]
     ]

@@ -1,0 +1,110 @@
+"""Measure the whole pipeline: the flow against `dvc repro`, cold and unchanged, and the overhead.
+
+`python -m benchmarks.pipeline` clones the last commit twice, runs one clone by each, and prints a
+table. It takes as long as both runs together, a quarter of an hour on two cores.
+"""
+
+import os
+import resource
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+
+
+class Cost(NamedTuple):
+    """What a command took: seconds on the clock, and of processors, its children's included."""
+
+    wall_s: float
+    cpu_s: float
+
+
+def measure(folder: Path, *arguments: str) -> Cost:
+    """Run Python with `arguments` in `folder`; stop the benchmark where that fails."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    wall = time.monotonic() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        sys.exit(f"{' '.join(arguments)} failed:\n{done.stdout}")
+    return Cost(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+def clone(folder: Path) -> Path:
+    """Clone the last commit to `folder`, which then has an empty cache."""
+    subprocess.run(["git", "clone", "-q", ROOT, folder], check=True)
+    return folder
+
+
+def lock(folder: Path) -> dict:
+    """Return what `dvc.lock` says of each stage."""
+    return yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+
+
+def overhead(folder: Path) -> dict[str, float]:
+    """Return the processor seconds of all that is not a stage's own work, by kind.
+
+    Each is measured by itself, for every stage of the finished run in `folder`: importing the
+    stage's modules, importing Great Expectations and checking its tables once more, DVC finding
+    the stage unchanged and, for the flow, everything that a run without any work takes.
+    """
+    costs = {"imports": 0.0, "validation": 0.0, "dvc": 0.0}
+    for name, stage in lock(folder).items():
+        module = shlex.split(stage["cmd"])[3]
+        costs["imports"] += measure(folder, "-c", f"import stages.{module}").cpu_s
+        tables = [o["path"] for o in stage.get("outs", []) if o["path"].endswith(".parquet")]
+        if tables:
+            room = module.split(".")[0]
+            check = (
+                f"import pyarrow.parquet as pq, stages.{room}.contracts as m\n"
+                "known = {c.name: c for c in vars(m).values() if hasattr(c, 'check')}\n"
+                "from pathlib import Path\n"
+                f"for path in map(Path, {tables}): known[path.stem].check(pq.read_table(path))"
+            )
+            plain = check.rsplit("\n", 1)[0]
+            costs["validation"] += (
+                measure(folder, "-c", check).cpu_s - measure(folder, "-c", plain).cpu_s
+            )
+        costs["dvc"] += measure(folder, "-m", "dvc", "repro", "-q", "--single-item", name).cpu_s
+    costs["prefect"] = measure(folder, "-m", "flows", "everything").cpu_s
+    return costs
+
+
+def main() -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory() as temporary:
+        by_flow, by_dvc = clone(Path(temporary, "flow")), clone(Path(temporary, "dvc"))
+        flow = measure(by_flow, "-m", "flows", "everything")
+        print(f"cold, flow:          {flow.wall_s:6.1f} s, {flow.cpu_s:6.1f} s of processors")
+        dvc = measure(by_dvc, "-m", "dvc", "repro")
+        print(f"cold, dvc repro:     {dvc.wall_s:6.1f} s, {dvc.cpu_s:6.1f} s of processors")
+        print(f"flow is faster by    {dvc.wall_s / flow.wall_s:6.2f}")
+        print(f"same dvc.lock:       {lock(by_flow) == lock(by_dvc)}")
+        print(f"unchanged, dvc repro:{measure(by_dvc, '-m', 'dvc', 'repro').wall_s:6.1f} s")
+        unchanged = measure(by_flow, "-m", "flows", "everything")
+        print(f"unchanged, flow:     {unchanged.wall_s:6.1f} s")
+        costs = overhead(by_flow)
+        for kind, seconds in costs.items():
+            print(f"overhead, {kind:11}{seconds:6.1f} s, {seconds / flow.cpu_s:5.1%} of the flow's")
+        total = sum(costs.values())
+        print(f"overhead, all:       {total:6.1f} s, {total / flow.cpu_s:5.1%} of the flow's")
+
+
+if __name__ == "__main__":
+    main()

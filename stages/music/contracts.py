@@ -1,0 +1,70 @@
+"""The tables of the music room."""
+
+import pyarrow as pa
+
+from stages.contracts import Contract
+
+PARTS = ["soprano", "alto", "tenor", "bass"]
+SPLITS = ["train", "validation", "test"]
+
+_NOTE_FIELDS = [
+    pa.field("part", pa.string(), nullable=False),
+    pa.field("onset_beats", pa.float64(), nullable=False),
+    pa.field("duration_beats", pa.float64(), nullable=False),
+    pa.field("pitch_midi", pa.int32(), nullable=False),
+]
+_NOTE_EXPECTATIONS = (
+    ("ExpectColumnValuesToBeInSet", {"column": "part", "value_set": PARTS}),
+    ("ExpectColumnValuesToBeBetween", {"column": "onset_beats", "min_value": 0}),
+    ("ExpectColumnValuesToBeBetween", {"column": "duration_beats", "min_value": 0.001}),
+    ("ExpectColumnValuesToBeBetween", {"column": "pitch_midi", "min_value": 0, "max_value": 127}),
+)
+
+NOTES = Contract(
+    "notes",
+    pa.schema(
+        [
+            pa.field("piece_id", pa.string(), nullable=False),
+            pa.field("split", pa.string(), nullable=False),
+            *_NOTE_FIELDS,
+        ]
+    ),
+    (
+        ("ExpectColumnValuesToBeInSet", {"column": "split", "value_set": SPLITS}),
+        *_NOTE_EXPECTATIONS,
+    ),
+)
+
+PIECES = Contract(
+    "pieces",
+    pa.schema(
+        [
+            pa.field("piece_id", pa.string(), nullable=False),
+            pa.field("split", pa.string(), nullable=False),
+            pa.field("beats_per_bar", pa.float64(), nullable=False),
+            pa.field("pickup_beats", pa.float64(), nullable=False),
+            pa.field("key_fifths", pa.int32(), nullable=False),
+        ]
+    ),
+    (
+        ("ExpectColumnValuesToBeUnique", {"column": "piece_id"}),
+        ("ExpectColumnValuesToBeInSet", {"column": "split", "value_set": SPLITS}),
+        ("ExpectColumnValuesToBeBetween", {"column": "beats_per_bar", "min_value": 1}),
+        ("ExpectColumnValuesToBeBetween", {"column": "pickup_beats", "min_value": 0}),
+        (
+            "ExpectColumnValuesToBeBetween",
+            {"column": "key_fifths", "min_value": -7, "max_value": 7},
+        ),
+    ),
+)
+
+SAMPLES = Contract(
+    "samples",
+    pa.schema([pa.field("passage", pa.int32(), nullable=False), *_NOTE_FIELDS]),
+    (
+        ("ExpectColumnValuesToBeBetween", {"column": "passage", "min_value": 0}),
+        *_NOTE_EXPECTATIONS,
+    ),
+)
+
+COMPOSITION = Contract("composition", pa.schema(_NOTE_FIELDS), _NOTE_EXPECTATIONS)
