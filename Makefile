@@ -25,7 +25,7 @@ lint: .venv/installed ## Check style, docstrings and who may import whom
 	@lint-imports
 
 clean: ## Delete what was installed and what the stages wrote (DVC's cache stays)
-	rm -rf .venv .prefect data/text data/embedding data/sequence data/clustering data/music
+	rm -rf .venv data/text data/embedding data/sequence data/clustering data/music
 	rm -rf reports/index.html reports/pages reports/validation reports/curves
 
 # Without dependencies: the lock file names them all, but for what tinysoundfont would add (PyAudio).

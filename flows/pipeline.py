@@ -1,0 +1,147 @@
+"""The flows `text`, `music` and `everything`: every stage of DVC's graph is a Prefect task."""
+
+import os
+import time
+from graphlib import TopologicalSorter
+from queue import SimpleQueue
+
+from dvc.lock import LockError
+from prefect import flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import PrefectFuture
+from prefect.states import Completed, Failed, State
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.graph import Graph, Stage
+from flows.repro import LockedError, ReproError, Repros
+
+# Between two looks at files on which another process of DVC works.
+LOCK_POLL_SECONDS = 0.5
+
+
+@flow(task_runner=ThreadPoolTaskRunner())
+def text(force: bool = False) -> State:
+    """Documents to word vectors, sequence models, clusters and the report."""
+    return run("text", force)
+
+
+@flow(task_runner=ThreadPoolTaskRunner())
+def music(force: bool = False) -> State:
+    """Notes to a composer, its music and the report."""
+    return run("music", force)
+
+
+@flow(task_runner=ThreadPoolTaskRunner())
+def everything(force: bool = False) -> State:
+    """Every stage."""
+    return run("everything", force)
+
+
+@task(cache_policy=NO_CACHE)
+def run_stage(stage: Stage, graph: Graph, repros: Repros, force: bool) -> State:
+    """Run one stage, unless DVC finds it unchanged, and return the state that it ends in."""
+    log = get_run_logger()
+    start = time.monotonic()
+    waits = False
+    while time.monotonic() - start < stage.timeout_minutes * 60:
+        try:
+            if not force and not graph.changed(stage.name):
+                return Completed(name="Cached", message="cached")
+            repros.run(stage.name, force, stage.timeout_minutes, on_line=log.info)
+        except ReproError as error:
+            return Failed(message=str(error))
+        except (LockError, LockedError):
+            if not waits:
+                log.info("waits for another process of DVC that works on the same files")
+            waits = True
+            time.sleep(LOCK_POLL_SECONDS)
+        else:
+            return Completed(message=f"done in {time.monotonic() - start:.0f} s")
+    return Failed(message=f"its files were in use for {stage.timeout_minutes:g} min")
+
+
+def run(flow_name: str, force: bool) -> State:
+    """Run the stages of a flow, from inside its flow run, and return the state that it ends in.
+
+    A stage starts when all it reads is written and the machine has threads for it; of several,
+    the one with the longest way to the end of the graph is first. A stage that fails takes
+    nothing with it but what depends on it.
+
+    Args:
+        flow_name: Which stages.
+        force: Run those too that did not change.
+    """
+    log = get_run_logger()
+    graph = Graph()
+    stages = graph.select(flow_name)
+    for name in graph.stages.keys() - stages.keys():
+        if graph.stages[name].room == "report":
+            log.warning("%s is left out: it reads what another flow has yet to write", name)
+
+    needs = {name: [need for need in stages[name].needs if need in stages] for name in stages}
+    urgency = minutes_to_end(stages, needs)
+    free = machine = machine_threads()
+    order = TopologicalSorter(needs)
+    order.prepare()
+    ready: list[str] = []
+    finished: SimpleQueue[str] = SimpleQueue()
+    futures: dict[str, PrefectFuture] = {}
+    states: dict[str, State] = {}
+    with Repros() as repros:
+        while order.is_active():
+            ready += order.get_ready()
+            for name in sorted(ready, key=urgency.get, reverse=True):
+                stage = stages[name]
+                if (threads := min(stage.threads, machine)) > free:
+                    continue
+                free -= threads
+                ready.remove(name)
+                # What waits for a failed stage is submitted as well: Prefect ends it as NotReady.
+                futures[name] = run_stage.with_options(
+                    name=name, task_run_name=name, retries=stage.retries
+                ).submit(stage, graph, repros, force, wait_for=[futures[n] for n in needs[name]])
+                futures[name].add_done_callback(lambda _, name=name: finished.put(name))
+            name = finished.get()
+            free += min(stages[name].threads, machine)
+            order.done(name)
+            futures[name].wait()
+            states[name] = state = futures[name].state
+            outcome = "not run" if state.is_pending() else state.message
+            if not state.is_completed() and not state.is_pending():
+                outcome = f"failed: {state.message}"
+            log.info("%s  %s", name.ljust(max(map(len, stages))), outcome)
+    return conclude(states)
+
+
+def conclude(states: dict[str, State]) -> State:
+    """Return the state of the flow whose stages ended in `states`."""
+    not_run = [name for name, state in states.items() if state.is_pending()]
+    failed = [
+        f"{name} ({state.message})"
+        for name, state in states.items()
+        if not state.is_completed() and name not in not_run
+    ]
+    if failed:
+        because = f"; not run because of that: {', '.join(not_run)}" if not_run else ""
+        return Failed(message=f"failed: {', '.join(failed)}{because}")
+    cached = sum(state.name == "Cached" for state in states.values())
+    return Completed(message=f"{len(states) - cached} done, {cached} cached")
+
+
+def minutes_to_end(stages: dict[str, Stage], needs: dict[str, list[str]]) -> dict[str, float]:
+    """Return, for each stage, the longest way from its start to an end of the graph.
+
+    How long a stage will take nobody declares; its time-out stands for it.
+    """
+    minutes = {name: stage.timeout_minutes for name, stage in stages.items()}
+    for name in reversed(list(TopologicalSorter(needs).static_order())):
+        for need in needs[name]:
+            minutes[need] = max(minutes[need], stages[need].timeout_minutes + minutes[name])
+    return minutes
+
+
+def machine_threads() -> int:
+    """Return how many threads this process may use at once."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,180 @@
+"""The flows, with real DVC and a real Prefect server."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+pytestmark = pytest.mark.usefixtures("api")
+
+
+@pytest.fixture
+def pipeline(monkeypatch):
+    """The flows, on a machine of two threads."""
+    from flows import pipeline
+
+    monkeypatch.setattr(pipeline, "machine_threads", lambda: 2)
+    return pipeline
+
+
+def lock(folder: Path) -> dict:
+    """Return what is in dvc.lock."""
+    return yaml.safe_load((folder / "dvc.lock").read_text())
+
+
+def test_stages_run_once_after_what_they_need_and_leave_the_lock_of_dvc_repro(
+    toy, reproduced, pipeline
+):
+    state = pipeline.everything(return_state=True)
+    assert state.is_completed()
+    assert state.message == "6 done, 0 cached"
+    assert lock(toy.folder) == lock(reproduced)
+    events = [(name, event) for name, event, _ in toy.journal]
+    assert len(events) == 12
+    for name, needs in {
+        "cbow": ["documents"],
+        "skipgram": ["documents"],
+        "scores": ["music"],
+        "index.html": ["cbow", "skipgram", "scores"],
+    }.items():
+        for need in needs:
+            assert events.index((need, "ends")) < events.index((name, "starts"))
+
+
+def test_independent_stages_run_at_the_same_time(done, pipeline):
+    done.behave(cbow="meet skipgram", skipgram="meet cbow")
+    done.edit("params.yaml", "cbow: 1, skipgram: 1", "cbow: 2, skipgram: 2")
+    assert pipeline.everything(return_state=True).is_completed()
+
+
+def test_a_stage_that_takes_all_threads_runs_alone(done, pipeline):
+    done.edit("dvc.yaml", "    do:\n", "    do:\n      meta: {threads: 8}\n")
+    done.edit("params.yaml", "cbow: 1, skipgram: 1", "cbow: 2, skipgram: 2")
+    assert pipeline.text(return_state=True).is_completed()
+    events = [event for _, event, _ in done.journal]
+    assert events == ["starts", "ends"] * 2
+
+
+def test_unchanged_stages_end_as_cached_without_a_process(done, pipeline, monkeypatch):
+    monkeypatch.setattr(pipeline.Repros, "_start", None)
+    before = (done.folder / "dvc.lock").read_bytes()
+    state = pipeline.everything(return_state=True)
+    assert state.message == "0 done, 6 cached"
+    assert (done.folder / "dvc.lock").read_bytes() == before
+
+
+def test_a_changed_value_runs_what_depends_on_it(done, pipeline):
+    done.edit("params.yaml", "skipgram: 1", "skipgram: 2")
+    state = pipeline.everything(return_state=True)
+    # The toy's vectors do not depend on the value, so the report's inputs are the same again.
+    assert done.started == ["skipgram"]
+    assert state.message == "1 done, 5 cached"
+
+
+def test_force_runs_unchanged_stages(done, pipeline):
+    assert pipeline.music(force=True, return_state=True).message == "3 done, 0 cached"
+    assert done.started == ["music", "scores", "index.html"]
+
+
+def test_a_failure_fails_the_flow_and_takes_only_its_dependents_with_it(toy, pipeline):
+    toy.behave(music="fail")
+    state = pipeline.everything(return_state=True)
+    assert state.is_failed()
+    assert state.message == (
+        "failed: compose (music.compose: cannot write music); "
+        "not run because of that: score, render"
+    )
+    assert sorted(toy.started) == ["cbow", "documents", "music", "skipgram"]
+    assert Path("data/cbow").exists() and Path("data/skipgram").exists()
+    assert set(lock(toy.folder)["stages"]) == {"collect", "train@cbow", "train@skipgram"}
+
+
+def test_a_stage_is_tried_again_as_often_as_it_says(done, pipeline):
+    done.behave(documents="fail once")
+    done.edit("params.yaml", "embedded", "other")
+    assert pipeline.text(return_state=True).is_failed()
+    (done.folder / "documents.failed").unlink()
+    done.edit("dvc.yaml", "  collect:\n", "  collect:\n    meta: {retries: 1}\n")
+    assert pipeline.text(return_state=True).is_completed()
+    assert done.started.count("documents") == 3
+
+
+def test_files_in_use_by_another_process_of_dvc_are_waited_for(toy, pipeline, blocker):
+    threading.Timer(2, lambda: (blocker.kill(), blocker.wait())).start()
+    assert pipeline.text(return_state=True).is_completed()
+    assert blocker.returncode is not None
+
+
+def test_the_stages_of_a_run_are_recorded(done, pipeline):
+    from prefect.client.orchestration import get_client
+
+    state = pipeline.everything(return_state=True)
+    for _ in range(50):  # the server records task runs a moment later
+        with get_client(sync_client=True) as client:
+            runs = client.read_task_runs()
+            mine = [r for r in runs if r.flow_run_id == state.state_details.flow_run_id]
+        if len(mine) == 6 and all(run.state_name == "Cached" for run in mine):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"{[(run.name, run.state_name) for run in mine]}")
+
+
+def flows(*arguments: str, **settings: str) -> subprocess.Popen:
+    """Start `python -m flows` in the current directory."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "flows", *arguments],
+        env={**os.environ, **settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored under `... &`
+    )
+
+
+def test_the_command_starts_a_server_and_names_the_report(done):
+    command = flows("everything")
+    out, err = command.communicate(timeout=120)
+    assert command.returncode == 0, err
+    assert out.splitlines() == ["0 done, 6 cached", "reports/index.html"]
+    assert Path(".dvc/tmp/prefect.db").exists()
+
+
+def test_the_command_fails_with_its_flow(done, api):
+    done.behave(music="fail")
+    done.edit("params.yaml", "compose: 1", "compose: 2")
+    command = flows("music", PREFECT_API_URL=api)
+    _, err = command.communicate(timeout=60)
+    assert command.returncode == 1
+    assert err.splitlines()[-1].startswith("flows: failed: compose (music.compose: cannot write")
+
+
+def test_the_command_says_in_one_line_that_the_declaration_is_wrong(toy):
+    toy.edit("dvc.yaml", "${item}\n      deps", "${itme}\n      deps")
+    command = flows("text")
+    _, err = command.communicate(timeout=60)
+    assert command.returncode == 1
+    assert err.startswith("flows: ") and "itme" in err and "Traceback" not in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_command_leaves_no_process_behind(toy, api, number):
+    toy.behave(documents="hang")
+    command = flows("text", PREFECT_API_URL=api)
+    deadline = time.monotonic() + 60
+    while not toy.journal and time.monotonic() < deadline:
+        time.sleep(0.05)
+    ((_, _, pid),) = toy.journal
+    os.killpg(command.pid, number)
+    command.communicate(timeout=30)
+    assert command.returncode != 0
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    assert json.loads(Path(".dvc/tmp/rwlock").read_text()).get("write", {}) == {}

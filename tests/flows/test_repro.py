@@ -1,0 +1,60 @@
+"""`dvc repro` of one stage: output, failures, locks, time-outs."""
+
+import psutil
+import pytest
+
+from flows.repro import LockedError, ReproError, Repros
+
+
+def run(name: str, force: bool = False, timeout_minutes: float = 1) -> list[str]:
+    """Run a stage and return the lines that it and DVC wrote."""
+    lines: list[str] = []
+    with Repros() as repros:
+        repros.run(name, force, timeout_minutes, lines.append)
+    return lines
+
+
+def test_the_output_is_the_command_and_the_stage_without_chatter(toy):
+    assert run("collect") == [
+        "> python -m stages text.collect data/documents",
+        "documents says hello",
+    ]
+
+
+def test_force_runs_an_unchanged_stage(done):
+    run("collect", force=True)
+    assert done.started == ["documents"]
+
+
+def test_a_failure_is_told_in_the_stages_own_words(toy):
+    toy.behave(documents="fail")
+    with pytest.raises(ReproError, match=r"^text.collect: cannot write documents$"):
+        run("collect")
+
+
+def test_a_failure_of_dvc_is_told_in_dvcs_words(toy):
+    with pytest.raises(ReproError, match=r"failed to reproduce 'score': .*data/music"):
+        run("score")
+    assert toy.started == []
+
+
+def test_files_in_use_by_another_process_of_dvc_are_no_failure(toy, blocker):
+    with pytest.raises(LockedError):
+        run("collect")
+    assert toy.started == []
+
+
+def test_a_time_out_ends_the_whole_process_group(toy):
+    toy.behave(documents="hang")
+    with pytest.raises(ReproError, match=r"took longer than 0\.05 min and was stopped"):
+        run("collect", timeout_minutes=0.05)
+    ((_, _, pid),) = toy.journal
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_nothing_starts_any_more_once_stopped(toy):
+    with Repros() as repros:
+        pass
+    with pytest.raises(ReproError, match="stopped"):
+        repros.run("collect", False, 1, print)
+    assert toy.started == []
