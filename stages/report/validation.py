@@ -1,0 +1,89 @@
+"""The page of the validation results: an overview, and Great Expectations' Data Docs."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from stages.report.content import Details, Page, Section, Table, not_run, number
+from stages.report.inputs import Inputs, read_json
+
+TITLE = "Validation"
+
+
+def build(inputs: Inputs) -> Page:
+    """Return the page."""
+    files = sorted(inputs.validation.rglob("*.json"))
+    if not files:
+        return not_run("validation", TITLE)
+    checked = [
+        (_stage(path.relative_to(inputs.validation)), table, result)
+        for path in files
+        for table, result in read_json(path).items()
+    ]
+    evaluated = sum(r["statistics"]["evaluated_expectations"] for *_, r in checked)
+    met = sum(r["statistics"]["successful_expectations"] for *_, r in checked)
+    return Page(
+        "validation",
+        TITLE,
+        f"{number(met)} of {number(evaluated)} expectations about {number(len(checked))} tables "
+        "were met; a table that breaks one never reaches the cache.",
+        [
+            Section(
+                "Tables",
+                sorted({stage for stage, *_ in checked}),
+                [
+                    Table(
+                        "Every table, the stage that wrote and checked it, and how many "
+                        "expectations of its contract it met.",
+                        ["table", "stage", "expectations", "met"],
+                        [
+                            [
+                                table,
+                                stage,
+                                number(result["statistics"]["evaluated_expectations"]),
+                                number(result["statistics"]["successful_expectations"]),
+                            ]
+                            for stage, table, result in checked
+                        ],
+                    )
+                ],
+            ),
+            Section(
+                "Data Docs",
+                [],
+                [
+                    Details(f"{table}, written by {stage}", data_docs(result))
+                    for stage, table, result in checked
+                ],
+            ),
+        ],
+    )
+
+
+def _stage(path: Path) -> str:
+    """Return the stage that wrote a results file, by its path inside the folder."""
+    return "@".join(path.with_suffix("").parts)
+
+
+def data_docs(result: dict[str, Any]) -> str:
+    """Return the results of one table as Great Expectations itself renders them.
+
+    Left out are the overview, which is random (the names of what folds) and empty (times, paths),
+    and names of elements, which would repeat on a page of several tables.
+    """
+    # Imported here: it costs seconds, which only a report with results pays.
+    from great_expectations.core.expectation_validation_result import (
+        expectationSuiteValidationResultSchema,
+    )
+    from great_expectations.render.renderer import ValidationResultsPageRenderer
+    from great_expectations.render.view import DefaultJinjaSectionView
+
+    loaded = expectationSuiteValidationResultSchema.load(result)
+    # The renderer asks for a run; what it says of it is in the overview.
+    loaded.meta["run_id"] = {"run_name": "etude", "run_time": "1970-01-01T00:00:00+00:00"}
+    document = ValidationResultsPageRenderer().render(loaded).to_json_dict()
+    html = "".join(
+        DefaultJinjaSectionView().render({"section": section, "section_loop": {"index": 1}})
+        for section in document["sections"][1:]
+    )
+    return re.sub(r'\s(?:id|style|data-[a-z-]+)="[^"]*"', "", html)
