@@ -9,6 +9,8 @@ import os
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+
 from stages.errors import StageError
 
 STAGES = Path(__file__).parent
@@ -50,6 +52,9 @@ def run(argv: list[str]) -> int:
         importlib.import_module(f"stages.{name}").main(arguments)
     except StageError as error:
         print(f"{name}: {error}", file=sys.stderr)
+        return 1
+    except pa.ArrowInvalid as error:
+        print(f"{name}: an input is no readable table: {error}", file=sys.stderr)
         return 1
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""

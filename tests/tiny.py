@@ -27,6 +27,10 @@ TINY = {
     "clustering.cluster.words.clusters": 4,
     "clustering.cluster.documents.clusters": 4,
     "clustering.project.perplexity": 5,
+    "music.train_composer.channels": 16,
+    "music.train_composer.rounds": 20,
+    "music.train_composer.rounds_per_checkpoint": 5,
+    "music.compose.samples": 20,
 }
 
 

@@ -33,7 +33,9 @@ def curves(rows: pd.DataFrame, x: str, y: str, description: str) -> dict[str, An
         "tooltip": ["series:N", f"{x}:Q", alt.Tooltip(f"{y}:Q", format=".4g")],
     }
     if "part" in rows:
-        encoding["strokeDash"] = alt.StrokeDash("part:N", title=None)
+        encoding["strokeDash"] = alt.StrokeDash(
+            "part:N", title=None, legend=alt.Legend(symbolStrokeColor="#1c2430")
+        )
         encoding["tooltip"].insert(1, "part:N")
     chart = alt.Chart(alt.Data(values=rows.to_dict("records"), name="curves"))
     few = rows.groupby("series")[x].nunique().max() <= 20
@@ -100,9 +102,10 @@ def piano_roll(notes: pd.DataFrame, description: str) -> dict[str, Any]:
         above=notes["pitch_midi"] + 0.42,
     )
     parts = ["soprano", "alto", "tenor", "bass"]
+    bars = list(range(0, int(rows["end_beats"].max()) + 1, 4))
     chart = alt.Chart(alt.Data(values=rows.to_dict("records"), name="notes"))
     marks = chart.mark_rect(stroke="white", strokeWidth=0.5).encode(
-        x=alt.X("onset_beats:Q", title="beats", axis=alt.Axis(tickMinStep=4)),
+        x=alt.X("onset_beats:Q", title="beats, a line per bar of four", axis=alt.Axis(values=bars)),
         x2="end_beats:Q",
         y=alt.Y("below:Q", title="pitch (MIDI)", scale=alt.Scale(zero=False)),
         y2="above:Q",

@@ -28,8 +28,16 @@ class Table:
 
     caption: str
     header: list[str]
-    rows: list[list[Any]]
+    rows: list[list[str]]
     kind: str = field(default="table", init=False)
+
+    @property
+    def numeric(self) -> list[bool]:
+        """Whether each column holds nothing but numbers (or a dash for none)."""
+        return [
+            all(cell[:1].isdigit() or cell[:1] in "-–" for cell in column)
+            for column in zip(*self.rows, strict=True)
+        ]
 
 
 @dataclass(frozen=True)

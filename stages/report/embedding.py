@@ -23,19 +23,22 @@ def build(inputs: Inputs) -> Page:
                 f"{similarity['covered']}/{similarity['pairs']}",
             ]
         rows.append(row)
-    scored = {
-        name: metrics["similarity"][sets[0]]["spearman"]
+    scores = {
+        name: [similarity["spearman"] for similarity in metrics["similarity"].values()]
         for name, metrics in models.items()
-        if metrics["similarity"][sets[0]]["spearman"] is not None
     }
+    scored = {name: own for name, own in scores.items() if None not in own}
     if scored:
-        best = max(scored, key=scored.get)
+        best = max(scored, key=lambda name: sum(scored[name]))
+        agreement = " and ".join(
+            f"{number(value)} on {name}" for name, value in zip(sets, scored[best], strict=True)
+        )
         summary = (
-            f"{best} agrees best with people on {sets[0]}: its similarities correlate with "
-            f"theirs at {number(scored[best])} (Spearman)."
+            f"{best} agrees best with people: its similarities correlate with theirs at "
+            f"{agreement} (Spearman)."
         )
     else:
-        summary = f"No model knows enough words of {sets[0]} to be compared with people."
+        summary = f"No model knows enough words of {' and '.join(sets)} to be judged."
     header = ["model", "words", "dimensions"]
     for name in sets:
         header += [name, "pairs known"]

@@ -21,12 +21,15 @@ class Inputs:
         metrics: JSON, a file per stage or a folder of files per stage with several.
         validation: results of the checks, in the same order.
         curves: CSV, likewise.
+        variants: of each stage that has several, in the order of the parameters. What else lies
+            in the folders is of variants that were taken out, and no part of the report.
     """
 
     data: dict[str, Path]
     metrics: Path
     validation: Path
     curves: Path
+    variants: dict[str, list[str]]
 
     def metric(self, stage: str) -> dict[str, Any]:
         """Return the metrics of a stage; empty where it has not run."""
@@ -35,13 +38,22 @@ class Inputs:
 
     def metrics_of(self, stage: str) -> dict[str, dict[str, Any]]:
         """Return the metrics of each variant of a stage, by its name."""
-        files = sorted((self.metrics / stage).glob("*.json"))
-        return {path.stem: read_json(path) for path in files}
+        files = {name: self.metrics / stage / f"{name}.json" for name in self.variants[stage]}
+        return {name: read_json(path) for name, path in files.items() if path.exists()}
 
     def curves_of(self, stage: str) -> dict[str, pd.DataFrame]:
         """Return the training curve of each variant of a stage, by its name."""
-        files = sorted((self.curves / stage).glob("*.csv"))
-        return {path.stem: pd.read_csv(path) for path in files}
+        files = {name: self.curves / stage / f"{name}.csv" for name in self.variants[stage]}
+        return {name: pd.read_csv(path) for name, path in files.items() if path.exists()}
+
+    def checks(self) -> dict[str, dict[str, Any]]:
+        """Return the results of each table's checks, by the stage that wrote the tables."""
+        found = {}
+        for path in sorted(self.validation.rglob("*.json")):
+            stage = path.relative_to(self.validation).with_suffix("").parts
+            if len(stage) == 1 or stage[1] in self.variants.get(stage[0], []):
+                found["@".join(stage)] = read_json(path)
+        return found
 
     def table(self, room: str, name: str, columns: list[str] | None = None) -> pd.DataFrame | None:
         """Return a table of a room; None where it has not been written."""

@@ -112,10 +112,18 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     data = {room: getattr(args, room) for room in ROOMS}
-    inputs = Inputs(data, args.metrics, args.validation, args.curves)
+    params = yaml.safe_load(args.params.read_text(encoding="utf-8"))
+    models, kinds = params["embedding"]["models"], params["clustering"]["cluster"]
+    variants = {
+        "train_embedding": list(models),
+        "evaluate_embedding": list(models),
+        "train_sequence": params["sequence"]["cells"],
+        "cluster": list(kinds),
+        "project": list(kinds),
+    }
+    inputs = Inputs(data, args.metrics, args.validation, args.curves, variants)
     builders = (text, embedding, sequence, clustering, music, validation)
     pages = [builder.build(inputs) for builder in builders]
-    params = yaml.safe_load(args.params.read_text(encoding="utf-8"))
     with Outputs() as outputs:
         index = render(overview(pages, params), pages)
         outputs.aside(args.index).write_text(index, encoding="utf-8")

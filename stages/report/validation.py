@@ -1,25 +1,23 @@
 """The page of the validation results: an overview, and Great Expectations' Data Docs."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 from stages.report.content import Details, Page, Section, Table, not_run, number
-from stages.report.inputs import Inputs, read_json
+from stages.report.inputs import Inputs
 
 TITLE = "Validation"
 
 
 def build(inputs: Inputs) -> Page:
     """Return the page."""
-    files = sorted(inputs.validation.rglob("*.json"))
-    if not files:
-        return not_run("validation", TITLE)
     checked = [
-        (_stage(path.relative_to(inputs.validation)), table, result)
-        for path in files
-        for table, result in read_json(path).items()
+        (stage, table, result)
+        for stage, tables in inputs.checks().items()
+        for table, result in tables.items()
     ]
+    if not checked:
+        return not_run("validation", TITLE)
     evaluated = sum(r["statistics"]["evaluated_expectations"] for *_, r in checked)
     met = sum(r["statistics"]["successful_expectations"] for *_, r in checked)
     return Page(
@@ -58,11 +56,6 @@ def build(inputs: Inputs) -> Page:
             ),
         ],
     )
-
-
-def _stage(path: Path) -> str:
-    """Return the stage that wrote a results file, by its path inside the folder."""
-    return "@".join(path.with_suffix("").parts)
 
 
 def data_docs(result: dict[str, Any]) -> str:

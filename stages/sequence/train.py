@@ -4,6 +4,7 @@ import argparse
 import copy
 import json
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -161,7 +162,8 @@ def sample(model: LanguageModel, words: list[str], n: int, temperature: float, s
             if words[number] == END:
                 break
             drawn.append(words[number])
-    return " ".join(drawn)
+    # The Penn Treebank's rules set clitics apart: does n't, he 's.
+    return re.sub(r" (n't|'\w+)\b", r"\1", " ".join(drawn))
 
 
 def main(argv: list[str] | None = None) -> None:

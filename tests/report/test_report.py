@@ -1,0 +1,338 @@
+import base64
+import dataclasses
+import io
+import json
+import os
+import shutil
+import wave
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import yaml
+
+from stages.contracts import Contract
+from stages.errors import StageError
+from stages.report import embedding, music, render, sequence, validation
+from stages.report.content import Page, Table, number, percent
+from stages.report.inputs import Inputs
+
+ROOMS = render.ROOMS
+PAGES = ["index", *ROOMS, "validation"]
+VARIANTS = {
+    "train_embedding": ["cbow", "skipgram"],
+    "evaluate_embedding": ["cbow", "skipgram"],
+    "train_sequence": ["gru"],
+    "cluster": ["words"],
+    "project": ["words"],
+}
+PARAMS = {
+    "text": {"collect": {"corpus": "<script>alert('caught')</script>"}},
+    "embedding": {"models": {"cbow": {}, "skipgram": {}}},
+    "sequence": {"cells": ["gru"]},
+    "clustering": {"cluster": {"words": {}}},
+}
+HOSTILE = "<script>alert('caught')</script>"
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    data = {room: tmp_path / room for room in ROOMS}
+    for folder in [*data.values(), *(tmp_path / n for n in ("metrics", "validation", "curves"))]:
+        folder.mkdir()
+    folders = (tmp_path / name for name in ("metrics", "validation", "curves"))
+    return Inputs(data, *folders, VARIANTS)
+
+
+def write_json(path: Path, value):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value))
+
+
+@pytest.fixture
+def small(inputs):
+    """Inputs of every room, as small as they may be, with words that try to be markup."""
+    documents = pd.DataFrame(
+        {
+            "doc_id": ["a#1", "a#2"],
+            "split": ["train", "test"],
+            "text": [f"{HOSTILE} is what this document says in so many words.", "x " * 40],
+            "label": "a",
+        }
+    )
+    documents.to_parquet(inputs.data["text"] / "documents.parquet")
+    tokens = pd.DataFrame({"doc_id": ["a#1", "a#2"], "tokens": [[HOSTILE, "is"], ["x"]]})
+    tokens.to_parquet(inputs.data["text"] / "tokens.parquet")
+    vocabulary = {"token": [HOSTILE, "is"], "count": [3, 2], "document_count": [2, 1]}
+    pd.DataFrame(vocabulary).to_parquet(inputs.data["text"] / "vocabulary.parquet")
+    write_json(
+        inputs.metrics / "collect.json",
+        {
+            "corpus": "embedded", "split_unit": "paragraph", "articles": 1, "labels": 1,
+            "documents": {"total": 2, "train": 1, "validation": 0, "test": 1},
+            "dropped": {"too_short": 4},
+        },
+    )  # fmt: skip
+    write_json(
+        inputs.metrics / "tokenize.json",
+        {
+            "tokens": {"total": 5, "train": 5, "validation": 0, "test": 0},
+            "types": 2, "vocabulary": 2, "dropped": {"no_token": 0},
+            "coverage": {"validation": 0.0, "test": 0.5},
+        },
+    )  # fmt: skip
+    for model, spearman in (("cbow", 0.2), ("skipgram", 0.4)):
+        write_json(
+            inputs.metrics / f"evaluate_embedding/{model}.json",
+            {
+                "tokens": 2, "dimensions": 3, "words_without_vector": [],
+                "similarity": {"WordSim-353": {"spearman": spearman, "covered": 9, "pairs": 353}},
+            },
+        )  # fmt: skip
+        (inputs.data["embedding"] / model).mkdir()
+        pd.DataFrame({"token": ["war"], "rank": [1], "neighbour": [HOSTILE]}).to_parquet(
+            inputs.data["embedding"] / model / "neighbours.parquet"
+        )
+    scores = {"validation": 30.0, "test": 31.0}
+    write_json(
+        inputs.metrics / "estimate_ngrams.json",
+        {"perplexity": {"unigram": {k: v * 9 for k, v in scores.items()}, "bigram": scores}},
+    )
+    write_json(
+        inputs.metrics / "train_sequence/gru.json",
+        {"perplexity": {"validation": 20.0, "test": 21.0}, "weights": 9, "best_epoch": 2,
+         "epochs": 2},
+    )  # fmt: skip
+    (inputs.curves / "train_sequence").mkdir()
+    pd.DataFrame(
+        {"epoch": [1, 2], "train_perplexity": [25.0, 19], "validation_perplexity": [24.0, 20]}
+    ).to_csv(inputs.curves / "train_sequence/gru.csv", index=False)
+    (inputs.data["sequence"] / "gru").mkdir()
+    (inputs.data["sequence"] / "gru/sample.txt").write_text(f"{HOSTILE} and more\n")
+    write_clusters(inputs)
+    write_music(inputs)
+    contract = Contract("things", pa.schema([pa.field("n", pa.int64(), nullable=False)]))
+    checked = {"things": contract.check(pa.table({"n": [1, 2]}))}
+    write_json(inputs.validation / "train_embedding/cbow.json", checked)
+    return inputs
+
+
+def write_clusters(inputs):
+    folder = inputs.data["clustering"] / "words"
+    folder.mkdir()
+    names = [f"word{n}" for n in range(12)]
+    cluster = [n % 3 for n in range(12)]
+    pd.DataFrame({"point": names, "label": [None] * 12}).to_parquet(folder / "points.parquet")
+    pd.DataFrame({"point": names, "cluster": cluster}).to_parquet(folder / "members.parquet")
+    pd.DataFrame({"cluster": [0, 1, 2], "size": 4, "name": [HOSTILE, "b, c", "d"]}).to_parquet(
+        folder / "clusters.parquet"
+    )
+    angle = np.linspace(0, 6, 12)
+    plane = pd.DataFrame({"point": names, "x": np.cos(angle), "y": np.sin(angle)})
+    pd.concat([plane.assign(method="pca"), plane.assign(method="tsne")]).to_parquet(
+        folder / "projection.parquet"
+    )
+    write_json(
+        inputs.metrics / "cluster/words.json",
+        {
+            "points": 12, "clusters": 3, "silhouette": 0.5, "adjusted_rand": None,
+            "normalized_mutual_info": None,
+        },
+    )  # fmt: skip
+    write_json(inputs.metrics / "project/words.json", {"pca_explained_variance": 0.4})
+
+
+def write_music(inputs):
+    folder = inputs.data["music"]
+    notes = {"part": ["soprano", "bass"], "onset_beats": [0.0, 1.0]}
+    pd.DataFrame({**notes, "duration_beats": 1.0, "pitch_midi": [72, 48]}).to_parquet(
+        folder / "composition.parquet"
+    )
+    sound = io.BytesIO()
+    with wave.open(sound, "wb") as wav:
+        wav.setparams((1, 2, 8000, 0, "NONE", ""))
+        tone = np.sin(np.arange(16_000) * 0.3) * 9000
+        wav.writeframes(tone.astype("<i2").tobytes())
+    (folder / "composition.wav").write_bytes(sound.getvalue())
+    (folder / "composition.mid").write_bytes(b"MThd")
+    row = {"real": 0.9, "composer": 0.8, "random": 0.5, "nearer": "composer"}
+    write_json(
+        inputs.metrics / "score_composer.json",
+        {
+            "scores": {"consonance": row, "polyphony": row | {"nearer": "tie"}},
+            "passages": {"real": 5, "composer": 6, "random": 6},
+            "notes_per_bar": {"real": 16.0, "composer": 18.0, "random": 12.0},
+            "distinct_bars": 1.0, "bars_seen_in_training": 0.0,
+        },
+    )  # fmt: skip
+    write_json(inputs.metrics / "collect_notes.json", {"pieces": {"total": 10, "train": 8}})
+    columns = ["generator_loss", "discriminator_loss", "wasserstein_distance"]
+    curve = pd.DataFrame({"round": [1, 2], **{name: [0.5, 0.25] for name in columns}})
+    curve.to_csv(inputs.curves / "train_composer.csv", index=False)
+
+
+def render_all(inputs, target: Path) -> dict[str, str]:
+    params = target.parent / "params.yaml"
+    params.write_text(yaml.safe_dump(PARAMS))
+    folders = [*inputs.data.values(), inputs.metrics, inputs.validation, inputs.curves]
+    outputs = [target / "index.html", target / "pages"]
+    render.main([str(path) for path in [params, *folders, *outputs]])
+    return {path.stem: path.read_text() for path in target.rglob("*.html")}
+
+
+def test_report_has_every_page_in_equal_bytes(small, tmp_path):
+    first = render_all(small, tmp_path / "first")
+    assert set(first) == set(PAGES)
+    assert render_all(small, tmp_path / "second") == first
+
+
+def test_words_are_shown_and_never_run(small, tmp_path):
+    for name, html in render_all(small, tmp_path / "report").items():
+        assert HOSTILE not in html
+        if name not in ("validation", "music"):
+            assert "alert(&#39;caught&#39;)" in html or "\\u003cscript>" in html, name
+
+
+def test_report_of_nothing_says_so(inputs, tmp_path):
+    pages = render_all(inputs, tmp_path / "report")
+    for name in (*ROOMS, "validation"):
+        assert "has not been run yet" in pages[name]
+
+
+def test_report_names_winners_and_losers(small):
+    assert "skipgram agrees best" in embedding.build(small).summary
+    page = sequence.build(small)
+    assert page.summary == (
+        "gru has the lowest test perplexity, 21.0; every recurrent model beats the bigrams' 31.0."
+    )
+    assert music.build(small).summary.startswith("On 1 of 2 scores")
+    metrics = json.loads((small.metrics / "train_sequence/gru.json").read_text())
+    metrics["perplexity"]["test"] = 32.0
+    write_json(small.metrics / "train_sequence/gru.json", metrics)
+    assert "bigram has the lowest" in sequence.build(small).summary
+    assert "gru did not beat the bigrams' 31.0" in sequence.build(small).summary
+
+
+def test_variants_taken_out_are_not_shown(small):
+    left = dataclasses.replace(small, variants={**VARIANTS, "train_embedding": ["skipgram"]})
+    left.variants["evaluate_embedding"] = ["cbow"]
+    assert embedding.build(left).summary.startswith("cbow agrees best")
+    assert left.checks() == {}
+
+
+def test_data_docs_show_expectations(small):
+    page = validation.build(small)
+    assert page.summary.startswith("3 of 3 expectations about 1 tables were met")
+    table, details = page.sections[0].blocks[0], page.sections[1].blocks[0]
+    assert table.rows == [["things", "train_embedding@cbow", "3", "3"]]
+    assert "values must never be null" in details.html
+    assert " id=" not in details.html
+
+
+def test_damaged_inputs_are_told(small):
+    (small.metrics / "collect.json").write_text("{")
+    with pytest.raises(StageError, match=r"collect\.json is damaged"):
+        small.metric("collect")
+    (small.data["text"] / "tokens.parquet").write_bytes(b"PAR1")
+    with pytest.raises(StageError, match=r"tokens\.parquet is damaged"):
+        small.table("text", "tokens")
+
+
+def test_numbers_are_rounded_and_none_is_a_dash():
+    assert [number(n) for n in (1234567, 0.12345, None)] == ["1,234,567", "0.123", "–"]
+    assert percent(0.1234) == "12.3%"
+    table = Table("", ["a", "b", "c"], [["x", "1", "–"], ["y", "2.5", "z"]])
+    assert table.numeric == [False, True, False]
+    assert Page("a", "A", "", []).has_charts is False
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless Chromium, driven by Playwright."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        if os.environ.get("ETUDE_REQUIRE_CHROMIUM"):
+            pytest.fail("no Chromium on PATH, and ETUDE_REQUIRE_CHROMIUM is set")
+        pytest.skip("no Chromium on PATH: install it to look at the report in a browser")
+    from playwright.sync_api import sync_playwright
+
+    quiet = ["networking", "timer-throttling"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path,
+            args=[
+                *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"),
+                *("--disable-component-update", "--autoplay-policy=no-user-gesture-required"),
+                *(f"--disable-background-{thing}" for thing in quiet),
+            ],
+        )
+        yield browser
+        browser.close()
+
+
+def look(browser, path: Path, width: int):
+    """Open a page; return it with what it complained of and what it asked for outside itself."""
+    page = browser.new_page(viewport={"width": width, "height": 844})
+    complaints, requests = [], []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(path.as_uri())
+    for chart in page.locator(".chart").all():
+        chart.locator("svg").wait_for()
+    outside = [url for url in requests if not url.startswith(("file:", "data:"))]
+    return page, complaints, outside
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_pages_in_a_browser(browser, finished_project, width):
+    charts = 0
+    for name in PAGES:
+        file = "index.html" if name == "index" else f"pages/{name}.html"
+        page, complaints, outside = look(browser, finished_project / "reports" / file, width)
+        assert (complaints, outside) == ([], []), name
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        for chart in page.locator(".chart").all():
+            marks = chart.locator("svg .mark-symbol path, svg .mark-line path, svg .mark-rect path")
+            assert marks.count() > 0, name
+            assert chart.bounding_box()["width"] <= width
+            charts += 1
+        assert page.locator("h1").count() == 1
+        page.close()
+    assert charts >= 6
+
+
+def test_map_names_points_and_switches_projection(browser, finished_project):
+    page, complaints, _ = look(browser, finished_project / "reports/pages/clustering.html", 1280)
+    chart = page.locator(".chart").first
+    point = chart.locator("svg .mark-symbol path").nth(5)
+    before = point.get_attribute("transform")
+    point.hover()
+    tooltip = page.locator("#vg-tooltip-element")
+    tooltip.wait_for()
+    assert "cluster" in tooltip.inner_text()
+    chart.get_by_label("PCA").check()
+    page.wait_for_timeout(300)
+    assert chart.locator("svg .mark-symbol path").nth(5).get_attribute("transform") != before
+    assert complaints == []
+
+
+def test_music_plays(browser, finished_project):
+    page, complaints, _ = look(browser, finished_project / "reports/pages/music.html", 1280)
+    page.evaluate("document.querySelector('audio').play()")
+    page.wait_for_function("document.querySelector('audio').currentTime > 0.2")
+    assert page.evaluate("document.querySelector('audio').duration") > 1
+    link = page.get_by_role("link", name="Download the MIDI file").get_attribute("href")
+    assert base64.b64decode(link.split(",")[1])[:4] == b"MThd"
+    assert complaints == []
+
+
+def test_pages_are_reached_by_links_and_keyboard(browser, finished_project):
+    page, _, _ = look(browser, finished_project / "reports/index.html", 390)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    for title in ("Music", "Validation", "etude"):
+        page.get_by_role("navigation").get_by_role("link", name=title).click()
+        assert page.locator("nav [aria-current=page]").inner_text() == title
