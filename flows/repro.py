@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 # What DVC says around the output of a stage; once per stage, it only hides what the stage says.
 CHATTER = re.compile(
@@ -99,6 +100,8 @@ class Repros:
         # The lock of the whole repository is held for moments only: waiting for it is cheap,
         # while failing to get it when a stage's work is done would throw that work away.
         command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", name]
+        # Stages start by `python`: this one, whether or not its environment is activated.
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         with self._lock:
             if self._closed:
                 raise ReproError("not started: the flow was stopped")
@@ -109,7 +112,8 @@ class Repros:
                 stdin=subprocess.DEVNULL,
                 encoding="utf-8",
                 errors="replace",
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},  # lines come when they are written
+                # Unbuffered: lines come when they are written.
+                env={**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"},
                 start_new_session=True,
             )
             self._processes.add(process)
