@@ -25,28 +25,25 @@ def _specification(chart: alt.Chart | alt.LayerChart, description: str) -> dict[
 
 
 def curves(rows: pd.DataFrame, x: str, y: str, description: str) -> dict[str, Any]:
-    """Return lines of `y` over `x`, one for each `series` and, dashed or not, `part`."""
-    encoding = {
-        "x": alt.X(x, type="quantitative", title=x.replace("_", " "), axis=alt.Axis(tickMinStep=1)),
-        "y": alt.Y(y, type="quantitative", title=y.replace("_", " "), scale=alt.Scale(zero=False)),
-        "color": alt.Color("series:N", title=None, scale=alt.Scale(range=COLOURS)),
-        "tooltip": ["series:N", f"{x}:Q", alt.Tooltip(f"{y}:Q", format=".4g")],
-    }
-    if "part" in rows:
-        encoding["strokeDash"] = alt.StrokeDash(
-            "part:N", title=None, legend=alt.Legend(symbolStrokeColor="#1c2430")
-        )
-        encoding["tooltip"].insert(1, "part:N")
+    """Return lines of `y` over the whole numbers `x`, one for each `series`."""
+    steps = sorted(rows[x].unique().tolist())
+    few = len(steps) <= 20
+    axis = alt.Axis(values=steps, format="d") if few else alt.Axis(format="d")
     chart = alt.Chart(alt.Data(values=rows.to_dict("records"), name="curves"))
-    few = rows.groupby("series")[x].nunique().max() <= 20
-    return _specification(chart.mark_line(point=bool(few)).encode(**encoding), description)
+    marks = chart.mark_line(point=few).encode(
+        x=alt.X(x, type="quantitative", title=x, axis=axis, scale=alt.Scale(nice=False)),
+        y=alt.Y(y, type="quantitative", title=y, scale=alt.Scale(zero=False)),
+        color=alt.Color("series:N", sort=None, title=None, scale=alt.Scale(range=COLOURS)),
+        tooltip=["series:N", f"{x}:Q", alt.Tooltip(f"{y}:Q", format=".4g")],
+    )
+    return _specification(marks, description)
 
 
 def rank_frequency(rows: pd.DataFrame, description: str) -> dict[str, Any]:
     """Return counts over ranks, both in powers of ten."""
     chart = alt.Chart(alt.Data(values=rows.to_dict("records"), name="ranks"))
     marks = chart.mark_line(point=True, color=COLOURS[0]).encode(
-        x=alt.X("rank:Q", scale=alt.Scale(type="log"), title="rank"),
+        x=alt.X("rank:Q", scale=alt.Scale(type="log", nice=False), title="rank"),
         y=alt.Y("count:Q", scale=alt.Scale(type="log"), title="occurrences"),
         tooltip=["token:N", "rank:Q", "count:Q"],
     )

@@ -70,9 +70,9 @@ def _curves(inputs: Inputs) -> Chart:
         for part in ("train", "validation"):
             column = f"{part}_perplexity"
             rows = curve[["epoch", column]].rename(columns={column: "perplexity"})
-            parts.append(rows.assign(series=name, part=part))
+            parts.append(rows.assign(series=f"{name}, {part}"))
     rows = pd.concat(parts, ignore_index=True)
-    validation = rows[rows["part"] == "validation"]["perplexity"]
+    validation = rows[rows["series"].str.endswith("validation")]["perplexity"]
     return Chart(
         f"Perplexity after each pass over the text, in validation from "
         f"{number(validation.max(), 1)} at most to {number(validation.min(), 1)} at least.",

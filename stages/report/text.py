@@ -10,7 +10,7 @@ from stages.report.inputs import Inputs
 TITLE = "Text"
 SPLITS = ["train", "validation", "test"]
 REASONS = {
-    "too_short": "shorter than the least number of words",
+    "too_short": "fewer words than text.collect.min_words",
     "duplicate": "the same as one before",
     "near_duplicate": "nearly the same as one before",
     "no_token": "without a token",
