@@ -72,9 +72,11 @@ def overhead(folder: Path) -> dict[str, float]:
         if tables:
             room = module.split(".")[0]
             check = (
-                f"import pyarrow.parquet as pq, stages.{room}.contracts as m\n"
-                "known = {c.name: c for c in vars(m).values() if hasattr(c, 'check')}\n"
                 "from pathlib import Path\n"
+                "import pyarrow.parquet as pq\n"
+                "from stages.contracts import Contract\n"
+                f"import stages.{room}.contracts as m\n"
+                "known = {c.name: c for c in vars(m).values() if isinstance(c, Contract)}\n"
                 f"for path in map(Path, {tables}): known[path.stem].check(pq.read_table(path))"
             )
             plain = check.rsplit("\n", 1)[0]

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from stages.clustering.contracts import POINTS
 from stages.clustering.points import Points
+from stages.errors import StageError
 from stages.outputs import Outputs
 from stages.params import Params, load
 from stages.vectors import to_array, unit_length
@@ -71,6 +72,11 @@ def main(argv: list[str] | None = None) -> None:
     words = table["token"].to_pylist()
     counts = table["count"].to_numpy()
     vectors = to_array(table["vector"])
+    if len(words) <= params.skip_words:
+        raise StageError(
+            f"{args.vectors} has {len(words)} words, none of which is left after skipping "
+            f"{params.skip_words}: lower {args.params}.skip_words or bring more text"
+        )
     chosen = slice(params.skip_words, params.skip_words + params.words)
     word_points = Points(words[chosen], [None] * len(words[chosen]), unit_length(vectors[chosen]))
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from stages.report.charts import cluster_map
-from stages.report.content import Chart, Page, Section, Table, not_run, number, percent
+from stages.report.content import Chart, Page, Section, Table, Text, not_run, number, percent
 from stages.report.inputs import Inputs
 
 TITLE = "Clusters"
@@ -31,7 +31,11 @@ def build(inputs: Inputs) -> Page:
         TITLE,
         f"{summary}.",
         [
-            Section("Scores", [f"cluster@{kind}" for kind in kinds], [_scores(kinds)]),
+            Section(
+                "Scores",
+                [f"cluster@{kind}" for kind in kinds],
+                [_scores(kinds), *_left_out(inputs)],
+            ),
             *(section for kind in sorted(kinds, reverse=True) for section in _kind(inputs, kind)),
         ],
     )
@@ -55,6 +59,11 @@ def _scores(kinds: dict) -> Table:
             for kind, metrics in kinds.items()
         ],
     )
+
+
+def _left_out(inputs: Inputs) -> list[Text]:
+    n = inputs.metric("gather_points").get("dropped", {}).get("no_known_word", 0)
+    return [Text(f"{number(n)} documents have no known word and are left out.")] if n else []
 
 
 def _kind(inputs: Inputs, kind: str) -> list[Section]:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from stages.report.content import Page, Section, Table, not_run, number
+from stages.report.content import Page, Section, Table, Text, not_run, number
 from stages.report.inputs import Inputs
 
 TITLE = "Word vectors"
@@ -62,10 +62,15 @@ def build(inputs: Inputs) -> Page:
             Section(
                 "Nearest neighbours",
                 [f"evaluate_embedding@{name}" for name in models],
-                [_neighbours(inputs, list(models))],
+                [_neighbours(inputs, list(models)), *_unknown(models)],
             ),
         ],
     )
+
+
+def _unknown(models: dict) -> list[Text]:
+    words = sorted({word for m in models.values() for word in m["words_without_vector"]})
+    return [Text(f"Not in the vocabulary: {', '.join(words)}.")] if words else []
 
 
 def _neighbours(inputs: Inputs, models: list[str]) -> Table:

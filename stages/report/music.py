@@ -10,6 +10,11 @@ from stages.report.content import Audio, Chart, Page, Section, Table, Text, not_
 from stages.report.inputs import Inputs
 
 TITLE = "Music"
+REASONS = {
+    "not_four_parts": "not for soprano, alto, tenor and bass alone",
+    "changing_time_signature": "changes its time signature",
+    "duplicate": "the same notes as one before",
+}
 SCORES = {
     "pitch_class_distance": "distance of pitch-class histograms",
     "in_key_share": "notes in the key",
@@ -83,6 +88,11 @@ def _scores(scored: dict, collected: dict) -> list:
             f"{number(density['real'], 1)}. {percent(scored['distinct_bars'])} of its bars are "
             f"different from each other, and {percent(scored['bars_seen_in_training'])} stand in "
             "the chorales that it learned from."
+        ),
+        Table(
+            "Chorales of music21 that are not used, and why.",
+            ["reason", "chorales"],
+            [[REASONS[reason], number(n)] for reason, n in collected["dropped"].items()],
         ),
     ]
 

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow.parquet as pq
 
+from stages.errors import StageError
+
 UNKNOWN = "<unk>"
 END = "<eos>"
 
@@ -24,13 +26,20 @@ class Corpus(NamedTuple):
 
 
 def read(tokens: Path, vocabulary: Path) -> Corpus:
-    """Read the tables `tokens` and `vocabulary`; a token outside the vocabulary is `<unk>`."""
+    """Read the tables `tokens` and `vocabulary`; a token outside the vocabulary is `<unk>`.
+
+    Raises:
+        StageError: a split has no words.
+    """
     words = [UNKNOWN, END, *pq.read_table(vocabulary, columns=["token"])["token"].to_pylist()]
     number = {word: i for i, word in enumerate(words)}
     streams: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
     for split, document in _documents(tokens):
         streams[split].extend(number.get(token, 0) for token in document)
         streams[split].append(1)
+    for split, stream in streams.items():
+        if not stream:
+            raise StageError(f"{tokens} has no words in the {split} split: bring more text")
     return Corpus(words, {split: np.array(ids, dtype=np.int64) for split, ids in streams.items()})
 
 

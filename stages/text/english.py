@@ -13,7 +13,7 @@ _TOKEN = re.compile(
     rf"""
       \d+(?:[.,:/]\d+)*(?:\w|-\w)*            # 1,000.5  12:30  1990s  19th-century
     | (?:[A-Za-z]\.){{2,}}                    # U.S.  e.g.
-    | (?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|Inc|Ltd|Co|Corp|Gen|Gov|Sen|Rep|Lt|Col|Capt|No)\.
+    | (?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|Inc|Ltd|Co|Corp|Gen|Gov|Sen|Rep|Lt|Col|Capt)\.
     | can(?=not\b) | gon(?=na\b) | wan(?=na\b) | got(?=ta\b) | gim(?=me\b) | lem(?=me\b)
     | n't\b | '{_CLITIC}
     | \w+?(?=n't\b)                           # does|n't

@@ -2,15 +2,17 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from stages.clustering import cluster, project
+from stages.clustering import cluster, gather_points, project
 from stages.clustering.contracts import POINTS
 from stages.clustering.gather_points import average_documents
 from stages.clustering.points import Points, read
 from stages.errors import StageError
+from stages.vectors import to_column
 
 CENTRES = np.eye(6)[:3] * 5
 
@@ -90,6 +92,16 @@ def test_projection_has_equal_bytes_and_a_limit(blobs):
 def test_too_few_points_for_the_perplexity_is_told(blobs):
     with pytest.raises(StageError, match="too few for a perplexity"):
         run_project(perplexity=60)
+
+
+def test_vocabulary_smaller_than_what_is_skipped_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    vectors = {"token": ["a", "b"], "count": [2, 1], "vector": to_column(np.eye(2))}
+    pq.write_table(pa.table(vectors), "vectors.parquet")
+    params(gather_points={"words": 5, "skip_words": 2, "smoothing": 0.001})
+    paths = ["tokens.parquet", "vectors.parquet", "w", "d", "metrics.json", "validation.json"]
+    with pytest.raises(StageError, match=r"has 2 words, none of which is left after skipping 2"):
+        gather_points.main([*paths, "--params", "clustering.gather_points"])
 
 
 def test_document_is_the_weighted_average_less_the_mean():

@@ -167,7 +167,10 @@ def write_music(inputs):
             "distinct_bars": 1.0, "bars_seen_in_training": 0.0,
         },
     )  # fmt: skip
-    write_json(inputs.metrics / "collect_notes.json", {"pieces": {"total": 10, "train": 8}})
+    write_json(
+        inputs.metrics / "collect_notes.json",
+        {"pieces": {"total": 10, "train": 8}, "dropped": {"duplicate": 1}},
+    )
     columns = ["generator_loss", "discriminator_loss", "wasserstein_distance"]
     curve = pd.DataFrame({"round": [1, 2], **{name: [0.5, 0.25] for name in columns}})
     curve.to_csv(inputs.curves / "train_composer.csv", index=False)

@@ -139,6 +139,13 @@ def test_corpus_too_small_for_a_batch_is_told(stage):
         stage(batch_size=5000)
 
 
+def test_split_without_words_is_told(stage):
+    rows = pq.read_table("tokens.parquet").to_pandas()
+    pq.write_table(pa.Table.from_pandas(rows[rows["split"] != "test"]), "tokens.parquet")
+    with pytest.raises(StageError, match=r"tokens\.parquet has no words in the test split"):
+        stage()
+
+
 def test_training_stops_when_validation_no_longer_improves(stage):
     stage(epochs=60, patience=1)
     curve = pd.read_csv("curve.csv")

@@ -22,6 +22,7 @@ def test_the_example_gives_seven_words():
         ("the dogs' home", ["the", "dogs", "'", "home"]),
         ("O'Brien o'clock rock'n'roll", ["O'Brien", "o'clock", "rock'n'roll"]),
         ("the U.S. and e.g. Mr. Smith.", ["the", "U.S.", "and", "e.g.", "Mr.", "Smith", "."]),
+        ("She said no. He left.", ["She", "said", "no", ".", "He", "left", "."]),
         ("1,000.5 at 12:30", ["1,000.5", "at", "12:30"]),
         ("19th-century 1990s", ["19th-century", "1990s"]),
         ("well... yes--no", ["well", "...", "yes", "--", "no"]),

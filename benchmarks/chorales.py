@@ -1,0 +1,41 @@
+"""Measure reading chorales' notes, ties joined: ours against music21 on the same files.
+
+`python -m benchmarks.chorales` reads every twelfth chorale both ways and prints the ratio.
+"""
+
+import time
+
+import music21
+
+from stages.music.chorales import chorale_files, read_chorale
+
+EVERY = 12
+
+
+def main() -> None:
+    """Measure and print."""
+    files = chorale_files()[::EVERY]
+    start = time.perf_counter()
+    for path in files:
+        read_chorale(path)
+    ours = (time.perf_counter() - start) / len(files)
+    start = time.perf_counter()
+    for path in files:
+        # A converter keeps what it parsed; forceSource reads the file itself.
+        score = music21.converter.parse(path, forceSource=True)
+        for part in score.parts:
+            joined = part.stripTies()
+            [
+                (note.getOffsetInHierarchy(joined), note.quarterLength, pitch.midi)
+                for note in joined.recurse().notes
+                for pitch in note.pitches
+            ]
+    theirs = (time.perf_counter() - start) / len(files)
+    everything = len(chorale_files())
+    print(f"ours:    {1000 * ours:6.1f} ms a chorale, {everything * ours:5.1f} s for all")
+    print(f"music21: {1000 * theirs:6.1f} ms a chorale, {everything * theirs:5.1f} s for all")
+    print(f"ratio:   {theirs / ours:6.1f}")
+
+
+if __name__ == "__main__":
+    main()
