@@ -11,7 +11,7 @@ export DO_NOT_TRACK := 1
 .PHONY: help run test lint clean lock
 
 help: ## Say what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: .venv/installed ## Run the pipeline and name the report
 	@python -m flows everything
