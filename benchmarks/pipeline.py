@@ -77,7 +77,7 @@ def overhead(folder: Path) -> dict[str, float]:
                 "from stages.contracts import Contract\n"
                 f"import stages.{room}.contracts as m\n"
                 "known = {c.name: c for c in vars(m).values() if isinstance(c, Contract)}\n"
-                f"for path in map(Path, {tables}): known[path.stem].check(pq.read_table(path))"
+                f"for path in map(Path, {tables}): known[path.stem].check(path)"
             )
             plain = check.rsplit("\n", 1)[0]
             costs["validation"] += (

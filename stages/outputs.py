@@ -76,6 +76,6 @@ class Outputs:
     def _check(self) -> None:
         results = {}
         for target, contract in self._contracts.items():
-            results[contract.name] = contract.check(pq.read_table(self._aside[target]))
+            results[contract.name] = contract.check(self._aside[target])
         if self._validation is not None:
             self.json(self._validation, results)

@@ -28,7 +28,7 @@ def load(section: str, model: type[Section]) -> Section:
         StageError: the file or the section is missing, or a key is unknown, missing or of the
             wrong kind; the sentence names the key and what it may be.
     """
-    values: Any = _read(PARAMS_FILE)
+    values = _read(PARAMS_FILE)
     for depth, key in enumerate(section.split(".")):
         if not isinstance(values, dict) or key not in values:
             missing = ".".join(section.split(".")[: depth + 1])
@@ -36,11 +36,20 @@ def load(section: str, model: type[Section]) -> Section:
                 f"{PARAMS_FILE}: section '{missing}' is missing{_suggest(key, values)}"
             )
         values = values[key]
+    return _validated(values, model, f"{PARAMS_FILE}: section '{section}'")
+
+
+def load_file(path: Path, model: type[Section]) -> Section:
+    """Read a whole YAML file and check it against `model`; errors as those of `load`."""
+    return _validated(_read(path), model, str(path))
+
+
+def _validated(values: Any, model: type[Section], place: str) -> Section:
     try:
         return model.model_validate(values)
     except ValidationError as error:
         problems = "; ".join(_describe(problem, model) for problem in error.errors())
-        raise StageError(f"{PARAMS_FILE}: section '{section}': {problems}") from None
+        raise StageError(f"{place}: {problems}") from None
 
 
 def _read(path: Path) -> Any:

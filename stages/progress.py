@@ -11,8 +11,8 @@ Item = TypeVar("Item")
 SECONDS_BETWEEN_LINES = 10.0
 
 
-def progress(items: Iterable[Item], description: str, total: int) -> Iterator[Item]:
-    """Yield `items`, telling on standard error how many of `total` are done."""
+def progress(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
+    """Yield `items`, telling on standard error how many are done, of `total` where it is known."""
     if sys.stderr.isatty():
         yield from tqdm(items, desc=description, total=total, leave=False)
         return
@@ -21,5 +21,6 @@ def progress(items: Iterable[Item], description: str, total: int) -> Iterator[It
         yield item
         now = time.monotonic()
         if now - last >= SECONDS_BETWEEN_LINES:
-            print(f"{description}: {done} of {total}", file=sys.stderr, flush=True)
+            of = f" of {total}" if total is not None else ""
+            print(f"{description}: {done}{of}", file=sys.stderr, flush=True)
             last = now

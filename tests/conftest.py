@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from tiny import TINY, copy_project, run, set_params
 
 
@@ -18,6 +19,9 @@ def tiny_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(3):
         text = "\n\n".join(articles[number * 20 : (number + 1) * 20])
         (corpus / f"week_{number}.txt").write_text(text, encoding="utf-8")
+    described = yaml.safe_load((project / "conf/corpus/own.yaml").read_text(encoding="utf-8"))
+    described["sources"] = [{"path": "tiny"}]
+    (project / "conf/corpus/tiny.yaml").write_text(yaml.safe_dump(described), encoding="utf-8")
     set_params(project / "params.yaml", TINY)
     return project
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from stages import contracts
 from stages.contracts import Contract, ContractBreach
 from stages.outputs import Outputs
 
@@ -93,19 +94,74 @@ def test_breach_keeps_the_table_out(finished_project, tmp_path, contract, kind, 
 
 @pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
 def test_real_table_keeps_its_contract(finished_project, contract):
-    results = contract.check(real_table(finished_project, contract))
+    path = next((finished_project / "data").rglob(f"{contract.name}.parquet"))
+    results = contract.check(path)
     assert results["success"]
     assert len(results["results"]) == len(contract.all_expectations())
 
 
-def test_sentence_names_table_column_count_and_examples():
-    contract = Contract(
-        "pairs",
-        pa.schema([pa.field("word", pa.string(), nullable=False)]),
-        (("ExpectColumnValuesToBeInSet", {"column": "word", "value_set": ["a"]}),),
-    )
+WORDS = Contract(
+    "pairs",
+    pa.schema([pa.field("word", pa.string(), nullable=False)]),
+    (("ExpectColumnValuesToBeInSet", {"column": "word", "value_set": ["a"]}),),
+)
+
+
+def test_sentence_names_table_column_count_and_examples(tmp_path):
+    pq.write_table(pa.table({"word": ["a", "b", "b", "c"]}), tmp_path / "pairs.parquet")
     with pytest.raises(ContractBreach) as breach:
-        contract.check(pa.table({"word": ["a", "b", "b", "c"]}))
+        WORDS.check(tmp_path / "pairs.parquet")
     sentence = str(breach.value)
     for part in ("'pairs'", "'word'", "in_set", "3 of 4 rows", "['b', 'b', 'c']"):
         assert part in sentence
+
+
+@pytest.fixture
+def in_parts(monkeypatch):
+    """Have every table with more than ten rows checked in parts."""
+    monkeypatch.setattr(contracts, "ROWS_AT_ONCE", 10)
+
+
+@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
+def test_checking_in_parts_gives_the_results_of_the_whole(
+    finished_project, tmp_path, monkeypatch, contract
+):
+    table = real_table(finished_project, contract).slice(0, 60)
+    path = tmp_path / f"{contract.name}.parquet"
+    pq.write_table(table, path, row_group_size=7)
+    whole = contract.check(path)
+    monkeypatch.setattr(contracts, "ROWS_AT_ONCE", 10)
+    parts = contract.check(path)
+    assert [r["expectation_config"] for r in parts["results"]] == [
+        r["expectation_config"] for r in whole["results"]
+    ]
+    for in_parts, at_once in zip(parts["results"], whole["results"], strict=True):
+        for key in ("element_count", "unexpected_count", "observed_value"):
+            if key == "element_count" and "unique" in at_once["expectation_config"]["type"]:
+                continue
+            assert in_parts["result"].get(key) == at_once["result"].get(key)
+
+
+def test_breach_is_found_in_any_part(tmp_path, in_parts):
+    words = ["a"] * 95
+    words[50] = words[93] = "b"
+    path = tmp_path / "pairs.parquet"
+    pq.write_table(pa.table({"word": words}), path, row_group_size=4)
+    with pytest.raises(ContractBreach, match=r"in 2 of 95 rows for example \['b', 'b'\]"):
+        WORDS.check(path)
+
+
+def test_equal_values_are_found_across_parts(tmp_path, in_parts):
+    contract = Contract(
+        "names",
+        pa.schema([pa.field("name", pa.string(), nullable=False)]),
+        (("ExpectColumnValuesToBeUnique", {"column": "name"}),),
+    )
+    names = [f"n{i}" for i in range(95)]
+    path = tmp_path / "names.parquet"
+    pq.write_table(pa.table({"name": names}), path, row_group_size=4)
+    assert contract.check(path)["success"]
+    names[90] = "n3"
+    pq.write_table(pa.table({"name": names}), path, row_group_size=4)
+    with pytest.raises(ContractBreach, match=r"in 2 of 95 rows for example \['n3', 'n3'\]"):
+        contract.check(path)

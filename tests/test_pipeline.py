@@ -1,8 +1,10 @@
 """The graph says the truth about the code, and the whole of it runs."""
 
+import gzip
 import importlib
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import grimp
@@ -56,9 +58,9 @@ def contracts(room: str) -> dict[str, Contract]:
 
 @every_stage
 def test_paths_of_the_command_are_those_declared(stage):
-    paths = {word for word in words(stage) if word.startswith(("data/", "reports/"))}
+    paths = {word for word in words(stage) if word.startswith(("conf/", "data/", "reports/"))}
     declared = dependencies(stage) | {out.def_path for out in stage.outs}
-    assert paths == {path for path in declared if path.startswith(("data/", "reports/"))}
+    assert paths == {path for path in declared if path.startswith(("conf/", "data/", "reports/"))}
 
 
 @every_stage
@@ -103,7 +105,7 @@ def test_contracts_have_tables():
 
 def test_every_parameter_belongs_to_a_stage():
     declared = {name for stage in STAGES for name in declared_params(stage)}
-    iterated = {"sequence.cells"}  # dvc.yaml itself reads it
+    iterated = {"corpus", "sequence.cells"}  # dvc.yaml itself reads them
 
     def leaves(section, prefix=""):
         for key, value in section.items():
@@ -163,12 +165,39 @@ def test_one_value_changed_runs_only_its_dependents(finished_project):
     }
 
 
+def test_corpus_is_switched_by_one_choice_and_back_from_the_cache(finished_project):
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    for command in (["add", "-A"], ["commit", "-q", "-m", "all"]):
+        subprocess.run([*git, *command], cwd=finished_project, check=True)
+    vocabulary = finished_project / "data/text/vocabulary.parquet"
+    before = vocabulary.read_bytes()
+    korean = run(finished_project, "dvc", "exp", "run", "-S", "corpus=kiwi_manual", "describe")
+    assert korean.returncode == 0, korean.stdout
+    assert "형태소" in pq.read_table(vocabulary)["token"].to_pylist()
+    back = run(finished_project, "dvc", "exp", "run", "-S", "corpus=tiny", "describe")
+    assert back.returncode == 0, back.stdout
+    for stage in ("collect", "tokenize", "describe"):
+        assert f"Stage '{stage}' is cached - skipping run" in back.stdout
+    assert vocabulary.read_bytes() == before
+
+
 def test_a_broken_corpus_stops_the_pipeline_in_one_sentence(tmp_path):
     project = copy_project(tmp_path)
-    (project / "data/raw/latin.txt").write_bytes("café ".encode("latin-1") * 100)
-    set_params(project / "params.yaml", {"text.collect.corpus": "latin.txt"})
+    (project / "data/raw/cut.csv.gz").write_bytes(gzip.compress(b"text\n" * 1000)[:-9])
+    own = (project / "conf/corpus/own.yaml").read_text(encoding="utf-8")
+    (project / "conf/corpus/cut.yaml").write_text(own.replace("my_corpus.txt", "cut.csv.gz"))
+    set_params(project / "params.yaml", {"corpus": "cut"})
     done = run(project, "dvc", "repro", "collect")
     assert done.returncode != 0
-    assert "data/raw/latin.txt is not UTF-8 at byte 3" in done.stdout
+    assert "text.collect: data/raw/cut.csv.gz is damaged or cut short" in done.stdout
     assert "Traceback" not in done.stdout
     assert not (project / "data/text").exists() or not list((project / "data/text").iterdir())
+
+
+def test_an_unknown_corpus_is_named(tmp_path):
+    project = copy_project(tmp_path)
+    set_params(project / "params.yaml", {"corpus": "nscm"})
+    done = run(project, "dvc", "repro", "collect")
+    assert done.returncode != 0
+    assert "conf/corpus/nscm.yaml" in done.stdout
+    assert "Traceback" not in done.stdout

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 TINY = {
-    "text.collect.corpus": "tiny",
+    "corpus": "tiny",
     "text.tokenize.min_count": 2,
     "embedding.models.cbow.dimensions": 8,
     "embedding.models.cbow.epochs": 1,

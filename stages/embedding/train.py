@@ -18,6 +18,7 @@ from stages.outputs import Outputs
 from stages.params import Params, load
 from stages.progress import progress
 from stages.vectors import to_column
+from stages.vocabulary import read_words
 
 Sentences = list[list[str]]
 Counts = dict[str, int]
@@ -103,7 +104,7 @@ def main(argv: list[str] | None = None) -> None:
     params = load(args.params, model)
 
     rows = pq.read_table(args.tokens, columns=["tokens"], filters=[("split", "==", "train")])
-    vocabulary = pq.read_table(args.vocabulary)
+    vocabulary = read_words(args.vocabulary)
     counts = dict(
         zip(vocabulary["token"].to_pylist(), vocabulary["count"].to_pylist(), strict=True)
     )

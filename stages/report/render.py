@@ -37,7 +37,7 @@ def overview(pages: list[Page], params: dict[str, Any]) -> Page:
     return Page(
         "index",
         "etude",
-        f"What the corpus “{params['text']['collect']['corpus']}” and the Bach chorales became, "
+        f"What the corpus “{params['corpus']}” and the Bach chorales became, "
         f"under {len(parameters)} parameters.",
         [
             Section(

@@ -8,9 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from stages.errors import StageError
-
-UNKNOWN = "<unk>"
-END = "<eos>"
+from stages.vocabulary import END, UNKNOWN, read_words
 
 
 class Corpus(NamedTuple):
@@ -31,7 +29,7 @@ def read(tokens: Path, vocabulary: Path) -> Corpus:
     Raises:
         StageError: a split has no words.
     """
-    words = [UNKNOWN, END, *pq.read_table(vocabulary, columns=["token"])["token"].to_pylist()]
+    words = [UNKNOWN, END, *read_words(vocabulary)["token"].to_pylist()]
     number = {word: i for i, word in enumerate(words)}
     streams: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
     for split, document in _documents(tokens):

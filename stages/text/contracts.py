@@ -19,7 +19,6 @@ DOCUMENTS = Contract(
     (
         ("ExpectColumnValuesToBeUnique", {"column": "doc_id"}),
         ("ExpectColumnValuesToBeInSet", {"column": "split", "value_set": SPLITS}),
-        ("ExpectColumnValuesToBeUnique", {"column": "text"}),
         ("ExpectColumnValueLengthsToBeBetween", {"column": "text", "min_value": 1}),
     ),
 )
@@ -31,6 +30,8 @@ TOKENS = Contract(
             pa.field("doc_id", pa.string(), nullable=False),
             pa.field("split", pa.string(), nullable=False),
             pa.field("tokens", pa.list_(pa.string()), nullable=False),
+            # Tokens of each sentence; they add up to the number of tokens.
+            pa.field("sentence_lengths", pa.list_(pa.int32()), nullable=False),
             pa.field("label", pa.string()),
         ]
     ),
@@ -38,6 +39,7 @@ TOKENS = Contract(
         ("ExpectColumnValuesToBeUnique", {"column": "doc_id"}),
         ("ExpectColumnValuesToBeInSet", {"column": "split", "value_set": SPLITS}),
         ("ExpectColumnValuesToBeBetween", {"column": "tokens.length", "min_value": 1}),
+        ("ExpectColumnValuesToBeBetween", {"column": "sentence_lengths.length", "min_value": 1}),
     ),
 )
 
@@ -48,18 +50,97 @@ VOCABULARY = Contract(
             pa.field("token_id", pa.int32(), nullable=False),
             pa.field("token", pa.string(), nullable=False),
             pa.field("count", pa.int64(), nullable=False),
-            pa.field("document_count", pa.int64(), nullable=False),
+            # Null for <unk>, whose documents are not counted.
+            pa.field("document_count", pa.int64()),
         ]
     ),
     (
         ("ExpectColumnValuesToBeIncreasing", {"column": "token_id", "strictly": True}),
         ("ExpectColumnValuesToBeUnique", {"column": "token"}),
         ("ExpectColumnValueLengthsToBeBetween", {"column": "token", "min_value": 1}),
-        ("ExpectColumnValuesToBeBetween", {"column": "count", "min_value": 1}),
+        ("ExpectColumnValuesToBeBetween", {"column": "count", "min_value": 0}),
         ("ExpectColumnValuesToBeBetween", {"column": "document_count", "min_value": 1}),
         (
             "ExpectColumnPairValuesAToBeGreaterThanB",
-            {"column_A": "count", "column_B": "document_count", "or_equal": True},
+            {
+                "column_A": "count",
+                "column_B": "document_count",
+                "or_equal": True,
+                "ignore_row_if": "either_value_is_missing",
+            },
         ),
     ),
+    min_rows=4,
+)
+
+LENGTHS = Contract(
+    "lengths",
+    pa.schema(
+        [
+            pa.field("split", pa.string(), nullable=False),
+            pa.field("tokens", pa.int64(), nullable=False),
+            pa.field("documents", pa.int64(), nullable=False),
+        ]
+    ),
+    (
+        ("ExpectColumnValuesToBeInSet", {"column": "split", "value_set": SPLITS}),
+        ("ExpectCompoundColumnsToBeUnique", {"column_list": ["split", "tokens"]}),
+        ("ExpectColumnValuesToBeBetween", {"column": "tokens", "min_value": 1}),
+        ("ExpectColumnValuesToBeBetween", {"column": "documents", "min_value": 1}),
+    ),
+)
+
+GROWTH = Contract(
+    "growth",
+    pa.schema(
+        [
+            pa.field("tokens", pa.int64(), nullable=False),
+            pa.field("types", pa.int64(), nullable=False),
+        ]
+    ),
+    (
+        ("ExpectColumnValuesToBeIncreasing", {"column": "tokens", "strictly": True}),
+        ("ExpectColumnValuesToBeIncreasing", {"column": "types", "strictly": False}),
+        (
+            "ExpectColumnPairValuesAToBeGreaterThanB",
+            {"column_A": "tokens", "column_B": "types", "or_equal": True},
+        ),
+    ),
+)
+
+LABEL_WORDS = Contract(
+    "label_words",
+    pa.schema(
+        [
+            pa.field("label", pa.string(), nullable=False),
+            pa.field("token", pa.string(), nullable=False),
+            # In standard errors above the other labels.
+            pa.field("score", pa.float64(), nullable=False),
+            pa.field("count", pa.int64(), nullable=False),
+        ]
+    ),
+    (
+        ("ExpectCompoundColumnsToBeUnique", {"column_list": ["label", "token"]}),
+        ("ExpectColumnValuesToBeBetween", {"column": "score", "min_value": 0}),
+        ("ExpectColumnValuesToBeBetween", {"column": "count", "min_value": 1}),
+    ),
+    min_rows=0,
+)
+
+EXAMPLES = Contract(
+    "examples",
+    pa.schema(
+        [
+            pa.field("doc_id", pa.string(), nullable=False),
+            pa.field("split", pa.string(), nullable=False),
+            pa.field("text", pa.string(), nullable=False),
+            pa.field("tokens", pa.list_(pa.string()), nullable=False),
+            pa.field("sentence_lengths", pa.list_(pa.int32()), nullable=False),
+        ]
+    ),
+    (
+        ("ExpectColumnValuesToBeUnique", {"column": "doc_id"}),
+        ("ExpectColumnValuesToBeInSet", {"column": "split", "value_set": SPLITS}),
+    ),
+    min_rows=0,
 )

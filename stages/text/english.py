@@ -1,34 +1,258 @@
-"""English words by the rules of the Penn Treebank.
+"""English sentences, and words by the rules of the Penn Treebank.
 
-The rules are those of the Treebank's own tokenizer (MacIntyre 1995): a clitic is split off
-(`does` `n't`, `he` `'ll`), a hyphenated word stays whole, an abbreviation keeps its period. A
-period that ends a sentence inside the text is split off too, so that no sentence splitter has to
-run first.
+The rules are those of the Treebank's own script (MacIntyre 1995). Between two spaces they look at
+nothing but what stands there, and at whether a sentence ends with it; so every distinct string
+between spaces is tokenized once, and a text is put together from those.
 """
 
+import itertools
 import re
+from array import array
 
-_CLITIC = r"(?:s|re|ve|ll|d|m)\b"
-_TOKEN = re.compile(
-    rf"""
-      \d+(?:[.,:/]\d+)*(?:\w|-\w)*            # 1,000.5  12:30  1990s  19th-century
-    | (?:[A-Za-z]\.){{2,}}                    # U.S.  e.g.
-    | (?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|Inc|Ltd|Co|Corp|Gen|Gov|Sen|Rep|Lt|Col|Capt)\.
-    | can(?=not\b) | gon(?=na\b) | wan(?=na\b) | got(?=ta\b) | gim(?=me\b) | lem(?=me\b)
-    | n't\b | '{_CLITIC}
-    | \w+?(?=n't\b)                           # does|n't
-    | \w+(?:(?:-|'(?!{_CLITIC}))\w+)*         # home-based  o'clock
-    | \.\.\.+ | --+ | `` | ''
-    | [^\w\s]
-    """,
-    re.VERBOSE | re.IGNORECASE,
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stages.text.clean import PLACEHOLDERS
+from stages.text.tokens import Tokens
+
+Rule = tuple[re.Pattern[str], str]
+
+
+def _rules(*pairs: tuple[str, str]) -> list[Rule]:
+    return [(re.compile(pattern), replacement) for pattern, replacement in pairs]
+
+
+# Applied in this order to lines that begin and end with a space; tokens are what spaces then part.
+RULES: list[Rule] = _rules(
+    (r"[“„]|``", " `` "),
+    ("”", '"'),
+    ("[’ʼ＇‘]", "'"),
+    ("…", " ... "),
+    ("[–—]", " -- "),
+    # Opening quotation marks.
+    (r"""([ (\[{<])(?:"|'')""", r"\1 `` "),
+    # Punctuation; a comma or colon between digits belongs to the number.
+    (r"([:,])(?!\d)", r" \1 "),
+    (r"\.\.\.", " ... "),
+    (r"[;@#$%&?!\[\](){}<>]", r" \g<0> "),
+    (r"([^' ])' ", r"\1 ' "),
+    ("--", " -- "),
+    # Closing quotation marks and clitics.
+    ("''|\"", " '' "),
+    (r"([^' ])('[sSmMdD]|') ", r"\1 \2 "),
+    (r"([^' ])('ll|'LL|'re|'RE|'ve|'VE|n't|N'T) ", r"\1 \2 "),
+    # Words grown together.
+    (
+        r"(?i)\b(can(?=not\b)|gim(?=me\b)|lem(?=me\b)|gon(?=na\b)|got(?=ta\b)|wan(?=na )"
+        r"|d(?='ye\b)|more(?='n\b))",
+        r"\1 ",
+    ),
+    (r"(?i) ('t)(is|was)\b", r" \1 \2 "),
 )
-_APOSTROPHES = str.maketrans("’ʼ＇", "'''")
+_FINAL_PERIOD = re.compile(r"(?<=[^.])\.(?=[\])}>\"'”’]*$)")
+_PLACEHOLDER = re.compile("< (url|email|number) >")
 
 
-def tokenize(text: str, keep_punctuation: bool) -> list[str]:
-    """Return the tokens of `text`; without punctuation, those that hold a letter or a digit."""
-    tokens = _TOKEN.findall(text.translate(_APOSTROPHES))
-    if keep_punctuation:
-        return tokens
-    return [token for token in tokens if any(c.isalnum() for c in token)]
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+CLITICS = _set("'s 'm 'd 'll 're 've 't 'n 'em")
+_GROWN_TOGETHER = _set("cannot gimme lemme gonna gotta wanna")
+# A period after these ends no sentence, unless (second set) a capital follows.
+_TITLES = _set(
+    "mr mrs ms dr prof st mt ft gen gov sen rep lt col capt sgt cpl cmdr adm maj rev hon pres supt "
+    "messrs mme mlle jan feb mar apr jun jul aug sep sept oct nov dec vol vols pp ch fig "
+    "figs eq vs v e.g i.e cf viz al approx dept univ ca c ed eds trans op"
+)
+_ABBREVIATIONS = _set(
+    "etc inc ltd co corp jr sr bros est ave blvd rd u.s u.k u.n u.s.a u.s.s.r d.c l.a n.y a.m p.m "
+    "b.c a.d b.a m.a ph.d m.d t.v min max esp"
+)
+_ENDING = re.compile(r"([.?!…]+)[\"')\]}»”’]*$")
+_OPENING = "\"'`([{<«“‘*-–—"
+# Words that a sentence often begins with: after an acronym, only they tell its end from a name.
+_STARTERS = _set(
+    "the a an it its he she his her they their we i you this that these those there here what when "
+    "where who why how if in on at as but and so then however also although while after before "
+    "not no one some all my our your for with from most many"
+)
+# A string ends a sentence if this and how the next one begins (0 small, 1 with a capital, 2 with a
+# capital and a starter) add up to _ALWAYS.
+_NEVER, _BEFORE_A_STARTER, _BEFORE_A_CAPITAL, _ALWAYS = range(4)
+# Marks that cling to words, and are gone from them where punctuation is dropped.
+_CLINGING = "*_~=/\\|^+-`´•·"
+
+# Distinct strings remembered; with more, memory would grow with the corpus.
+REMEMBERED = 400_000
+
+
+def split_tokens(chunks: list[str], final: bool) -> list[list[str]]:
+    """Return the tokens of each of some strings without spaces.
+
+    Args:
+        chunks: the strings.
+        final: whether a sentence ends with them, so that a last period is a token of its own.
+    """
+    if final:
+        chunks = [
+            chunk if _is_abbreviation(chunk) else _FINAL_PERIOD.sub(" .", chunk) for chunk in chunks
+        ]
+    lines = "".join(f" {chunk} \n" for chunk in chunks)
+    for pattern, replacement in RULES:
+        lines = pattern.sub(replacement, lines)
+    lines = _PLACEHOLDER.sub(r"<\1>", lines)
+    return [line.split() for line in lines.split("\n")[:-1]]
+
+
+def _is_abbreviation(chunk: str) -> bool:
+    word = chunk.strip(_OPENING + "\"')]}”’").removesuffix(".").lower()
+    return word in _ABBREVIATIONS or word in _TITLES
+
+
+def _end_of_sentence(chunk: str) -> int:
+    match = _ENDING.search(chunk)
+    if match is None:
+        return _NEVER
+    marks = match[1]
+    if marks != ".":
+        return _BEFORE_A_CAPITAL
+    word = chunk[: match.start()].lstrip(_OPENING)
+    lowered = word.lower()
+    if lowered in _TITLES or (len(word) == 1 and word.isalpha() and word != "I"):
+        return _NEVER
+    if "." in word:
+        return _BEFORE_A_STARTER
+    if lowered in _ABBREVIATIONS or not word[-1:].islower():
+        return _BEFORE_A_CAPITAL
+    return _ALWAYS
+
+
+def _parts(texts: pa.Array) -> pa.ListArray:
+    """Return what stands between spaces; where a space is missing after a sentence it is added."""
+    texts = pc.replace_substring_regex(texts, r"(\p{Ll}{2}[.?!])(\p{Lu}\p{Ll})", r"\1 \2")
+    return pc.split_pattern(texts, " ")
+
+
+class Tokenizer:
+    """Tokenizes batches of documents; remembers the strings it has seen.
+
+    Args:
+        lowercase: whether tokens are in lower case.
+        keep_punctuation: whether tokens without a letter or digit stay.
+    """
+
+    def __init__(self, lowercase: bool, keep_punctuation: bool):
+        """Remember nothing yet."""
+        self._lowercase = lowercase
+        self._keep_punctuation = keep_punctuation
+        self._forget()
+
+    def _forget(self) -> None:
+        # String n between spaces: how it ends, how it begins, and its tokens inside a sentence
+        # (from offset 2 n) and at the end of one (from offset 2 n + 1).
+        self._number: dict[str, int] = {}
+        self._ends = array("b")
+        self._begins = array("b")
+        self._offsets = array("q", [0])
+        self._tokens = array("i")
+        self._token_number: dict[str, int] = {}
+
+    def __call__(self, texts: pa.Array) -> Tokens:
+        """Return the tokens of some texts that are in form NFC with single spaces."""
+        which, is_final, documents = self._sentences(_parts(texts))
+        offsets, row = np.array(self._offsets), 2 * which + is_final
+        lengths = np.diff(offsets)[row]
+        after = np.cumsum(lengths)
+        place = np.arange(after[-1]) + np.repeat(offsets[row] - (after - lengths), lengths)
+        tokens = np.array(self._tokens)[place]
+
+        is_used = np.bincount(tokens, minlength=len(self._token_number)) > 0
+        known = list(self._token_number)
+        sentence_lengths = np.diff(after[is_final], prepend=0)
+        of_document = np.repeat(np.arange(len(texts)), np.diff(documents))[is_final]
+        filled = sentence_lengths > 0
+        return Tokens(
+            pa.array([known[number] for number in np.flatnonzero(is_used)], pa.string()),
+            (np.cumsum(is_used) - 1)[tokens],
+            sentence_lengths[filled],
+            np.bincount(of_document[filled], minlength=len(texts)),
+        )
+
+    def sentences(self, texts: pa.Array) -> list[list[str]]:
+        """Return the sentences of each text."""
+        parts = _parts(texts)
+        _, is_final, documents = self._sentences(parts)
+        words = parts.flatten().to_pylist()
+        ends = [0, *(np.flatnonzero(is_final) + 1).tolist()]
+        flat = [" ".join(words[a:b]) for a, b in itertools.pairwise(ends)]
+        last = np.searchsorted(ends, documents)
+        return [flat[a:b] for a, b in itertools.pairwise(last.tolist())]
+
+    def _sentences(self, parts: pa.ListArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the number of each string, whether it ends a sentence, and documents' offsets."""
+        encoded = parts.flatten().dictionary_encode()
+        which = self._look_up(encoded.dictionary.to_pylist())[encoded.indices.to_numpy()]
+        ends = np.array(self._ends)[which]
+        begins = np.array(self._begins)[which]
+        is_final = ends == _ALWAYS
+        is_final[:-1] |= ends[:-1] + begins[1:] >= _ALWAYS
+        documents = parts.offsets.to_numpy()
+        is_final[documents[1:] - 1] = True
+        return which, is_final, documents
+
+    def _look_up(self, chunks: list[str]) -> np.ndarray:
+        """Return the numbers of some distinct strings."""
+        new = [chunk for chunk in chunks if chunk not in self._number]
+        if len(self._number) + len(new) > REMEMBERED:
+            self._forget()
+            new = chunks
+        marked = []
+        for chunk in new:
+            # Half of the distinct strings are plain words, which no rule but one can change.
+            if chunk.isalnum() and chunk.lower() not in _GROWN_TOGETHER:
+                self._remember(chunk, [chunk], None, _NEVER)
+            else:
+                marked.append(chunk)
+        ends = [_end_of_sentence(chunk) for chunk in marked]
+        # Only a period makes a difference between inside a sentence and at its end.
+        final = [chunk for chunk in marked if _FINAL_PERIOD.search(chunk)]
+        tokens_final = dict(zip(final, split_tokens(final, final=True), strict=True))
+        for chunk, tokens, end in zip(marked, split_tokens(marked, final=False), ends, strict=True):
+            self._remember(chunk, tokens, tokens_final.get(chunk), end)
+        return np.fromiter(map(self._number.__getitem__, chunks), np.int64, len(chunks))
+
+    def _remember(self, chunk: str, inside: list[str], final: list[str] | None, end: int) -> None:
+        self._number[chunk] = len(self._number)
+        self._ends.append(end)
+        word = chunk if chunk[0].isalnum() else chunk.lstrip(_OPENING)
+        has_capital = word[:1].isupper() or word[:1].isdigit()
+        self._begins.append(has_capital + (has_capital and word.lower() in _STARTERS))
+        start = len(self._tokens)
+        self._append(inside)
+        self._offsets.append(len(self._tokens))
+        if final is None:
+            self._tokens.extend(self._tokens[start:])
+        else:
+            self._append(final)
+        self._offsets.append(len(self._tokens))
+
+    def _append(self, tokens: list[str]) -> None:
+        numbers = self._token_number
+        for token in tokens:
+            if not self._keep_punctuation:
+                token = _bare(token)
+            if token:
+                form = token.lower() if self._lowercase else token
+                self._tokens.append(numbers.setdefault(form, len(numbers)))
+
+
+def _bare(token: str) -> str:
+    """Return a token without the marks that cling to it; nothing where no letter or digit is."""
+    if token.isalnum() or token in PLACEHOLDERS.values():
+        return token
+    token = token.strip(_CLINGING)
+    if token[:1] == "'" and token.lower() not in CLITICS:
+        token = token[1:]
+    return token if any(map(str.isalnum, token)) else ""

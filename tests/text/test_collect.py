@@ -1,156 +1,212 @@
-import json
-
-import pyarrow.parquet as pq
 import pytest
-import yaml
+from corpora import sentences
+from tiny import ROOT, SHARED_DATA
 
 from stages.errors import StageError
-from stages.text.collect import clean, draw_splits, main, select
-from stages.text.sources import Paragraph, read_corpus
+from stages.text import collect as stage
+from stages.text.collect import read_corpus_file
+from stages.text.formats import Losses
+from stages.text.sources import read_documents
 
 SENTENCE = "the quick brown fox jumps over the lazy dog near the river bank in early spring"
-PARAMS = {
-    "corpus": "mine.txt",
-    "min_words": 3,
-    "near_duplicate_similarity": 0.8,
-    "split_unit": "paragraph",
-    "validation_share": 0.2,
-    "test_share": 0.2,
-    "seed": 1,
-}
 
 
-def paragraph(text):
-    return Paragraph("article", text, None)
-
-
-@pytest.fixture
-def collect(tmp_path, monkeypatch):
-    """Run the stage in an empty folder, on what the test put into `raw`."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "raw").mkdir()
-
-    def run(**changes):
-        section = {"text": {"collect": {**PARAMS, **changes}}}
-        (tmp_path / "params.yaml").write_text(yaml.safe_dump(section))
-        paths = ["raw", "out/documents.parquet", "out/metrics.json", "out/validation.json"]
-        main([*paths, "--params", "text.collect"])
-        metrics = json.loads((tmp_path / "out/metrics.json").read_text())
-        return pq.read_table(tmp_path / "out/documents.parquet").to_pylist(), metrics
-
-    run.raw = tmp_path / "raw"
-    run.out = tmp_path / "out"
-    return run
-
-
-def test_clean_folds_space_normalizes_and_removes_control_characters():
-    assert clean("  cafe\u0301\u00a0 \x00a\tb\n\u200bc ") == "café a b c"
-
-
-def test_repeated_and_short_paragraphs_are_counted_and_kept_once():
-    changed_word = SENTENCE.replace("early", "late")
-    kept = select(
-        map(paragraph, [SENTENCE, SENTENCE.upper() + "!", changed_word, "too short", "", SENTENCE]),
-        min_words=3,
-        similarity=0.6,
-    )
-    assert [p.text for p in kept.paragraphs] == [SENTENCE]
-    assert kept.dropped == {"too_short": 1, "duplicate": 2, "near_duplicate": 1}
-
-
-def test_similarity_is_that_of_sets_of_three_words():
-    # 14 and 14 shingles, 11 shared: 11 / 17 = 0.647
-    pair = [SENTENCE, SENTENCE.replace("fox", "cat")]
-    assert len(select(map(paragraph, pair), 3, similarity=0.64).paragraphs) == 1
-    assert len(select(map(paragraph, pair), 3, similarity=0.66).paragraphs) == 2
-
-
-def test_splits_within_articles_have_their_shares():
-    articles = ["a"] * 50 + ["b"] * 20
-    splits = draw_splits(articles, "paragraph", 0.1, 0.2, seed=1)
-    for rows, n in ((slice(0, 50), 50), (slice(50, 70), 20)):
-        assert splits[rows].count("test") == 0.2 * n
-        assert splits[rows].count("validation") == 0.1 * n
-
-
-def test_splits_by_article_keep_articles_whole():
-    articles = [name for name in "abcdefghij" for _ in range(7)]
-    splits = draw_splits(articles, "article", 0.1, 0.2, seed=1)
-    of_article = {
-        name: {s for a, s in zip(articles, splits, strict=True) if a == name}
-        for name in "abcdefghij"
-    }
-    assert all(len(found) == 1 for found in of_article.values())
-    assert splits.count("test") == 14
-    assert splits.count("validation") == 7
-
-
-def test_splits_follow_the_seed():
-    articles = ["a"] * 50
-    assert draw_splits(articles, "paragraph", 0.1, 0.1, 1) == draw_splits(
-        articles, "paragraph", 0.1, 0.1, 1
-    )
-    assert draw_splits(articles, "paragraph", 0.1, 0.1, 1) != draw_splits(
-        articles, "paragraph", 0.1, 0.1, 2
-    )
-
-
-def test_own_text_becomes_documents(collect):
-    words = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"]
-    text = "\n\n".join(f"{word} comes\nfirst in paragraph {word}" for word in words)
-    (collect.raw / "mine.txt").write_text(f"\ufeff{text}\n\nshort", encoding="utf-8")
-    documents, metrics = collect()
-    assert next(d["text"] for d in documents) == "alpha comes first in paragraph alpha"
+def test_paragraphs_of_a_text_become_documents(collect):
+    text = "\n\n".join(s.replace(" ", "\n", 1) for s in sentences(10))
+    documents, metrics = collect(collect.write("mine.txt", f"\ufeff{text}\n\nshort\n\n\n"))
     assert [d["doc_id"] for d in documents] == [f"mine#{n}" for n in range(1, 11)]
+    assert documents[3]["text"] == sentences(10)[3]
     assert {d["label"] for d in documents} == {None}
     assert metrics["documents"] == {"total": 10, "train": 6, "validation": 2, "test": 2}
     assert metrics["dropped"]["too_short"] == 1
-    assert metrics["split_unit"] == "paragraph"
+    assert metrics["corpus"]["name"] == "mine"
 
 
-def test_folder_labels_by_file(collect):
-    (collect.raw / "novels").mkdir()
+@pytest.mark.parametrize(("unit", "number"), [("line", 20), ("paragraph", 10), ("file", 2)])
+def test_units_of_a_text(collect, unit, number):
     for name in ("emma", "persuasion"):
-        text = "\n\n".join(f"chapter {n} of {name} begins with word{n}" for n in range(10))
-        (collect.raw / "novels" / f"{name}.txt").write_text(text, encoding="utf-8")
-    documents, metrics = collect(corpus="novels")
-    assert {d["label"] for d in documents} == {"emma", "persuasion"}
-    assert metrics["labels"] == 2
+        lines = sentences(10, name)
+        pairs = [f"{a}\n{b}" for a, b in zip(lines[::2], lines[1::2], strict=True)]
+        collect.write(f"novels/{name}.txt", "\n\n".join(pairs))
+    source = {"path": "novels", "unit": unit}
+    documents = list(
+        read_documents(
+            stage.Corpus.model_validate(
+                {"title": "t", "licence": "l", "language": "english", "min_words": 1,
+                 "markup": "none", "sources": [source]}
+            ),
+            collect.raw, 100_000, Losses(),
+        )
+    )  # fmt: skip
+    assert len(documents) == number
+    assert {d.label for d in documents} == {"emma", "persuasion"}
+    assert len({d.doc_id for d in documents}) == number
+
+
+def test_the_same_and_nearly_the_same_are_counted_and_kept_once(collect):
+    texts = [SENTENCE, *sentences(9), SENTENCE.upper() + "!", SENTENCE.replace("early", "late")]
+    documents, metrics = collect(
+        {**collect.write("mine.txt", "\n".join(texts)), "unit": "line"},
+        near_duplicate_similarity=0.6,
+    )
+    assert [d["text"] for d in documents] == texts[:10]
+    assert metrics["dropped"]["duplicate"] == 1
+    assert metrics["dropped"]["near_duplicate"] == 1
+
+
+def test_duplicates_stay_where_they_are_wanted(collect):
+    texts = [SENTENCE] * 3 + sentences(9)
+    source = {**collect.write("mine.txt", "\n".join(texts)), "unit": "line"}
+    documents, metrics = collect(source, duplicates="keep")
+    assert len(documents) == 12
+    assert metrics["dropped"]["duplicate"] == 0
+
+
+def test_of_the_same_in_train_and_test_the_one_in_test_stays(collect):
+    rows = [("train", s) for s in [SENTENCE, *sentences(9)]] + [("test", SENTENCE + ".")]
+    rows += [("test", s) for s in sentences(4, "other")]
+    text = "split,text\n" + "".join(f"{split},{s}\n" for split, s in rows)
+    documents, metrics = collect({**collect.write("m.csv", text), "split_column": "split"})
+    assert [d["split"] for d in documents if d["text"].startswith("the quick")] == ["test"]
+    assert metrics["given_splits"] == ["train", "test"]
+    assert metrics["documents"]["test"] == 5
+    assert metrics["documents"]["validation"] == 1  # drawn from what is left of train
+
+
+def test_splits_by_group_keep_files_whole(collect):
+    for n in range(10):
+        collect.write(f"novels/n{n}.txt", "\n\n".join(sentences(7, f"n{n}w")))
+    documents, _ = collect({"path": "novels"}, split_unit="group")
+    of_file = {}
+    for d in documents:
+        of_file.setdefault(d["label"], set()).add(d["split"])
+    assert all(len(splits) == 1 for splits in of_file.values())
+    assert sum(d["split"] == "test" for d in documents) == 14
+
+
+def test_language_filter_counts_what_it_drops(collect):
+    german = "Das ist ein ganz anderer Satz in einer anderen Sprache, die hier niemand spricht."
+    english = "This is a perfectly normal sentence in the English language number"
+    texts = [f"{english} {n}{n}{n} with more" for n in range(8)] + [german]
+    source = {**collect.write("m.txt", "\n".join(texts)), "unit": "line"}
+    documents, metrics = collect(source, language_filter=True, near_duplicate_similarity=1)
+    assert len(documents) == 8
+    assert metrics["dropped"]["other_language"] == 1
+
+
+def test_changes_are_counted(collect):
+    texts = sentences(7)
+    texts += ["bold <b>words</b> here &amp; there", "zero\u200bwidth spaces are gone", "a \x00 b c"]
+    source = {**collect.write("m.txt", "\n".join(texts)), "unit": "line"}
+    documents, metrics = collect(source)
+    changed = {kind: n for kind, n in metrics["changed"].items() if n}
+    assert changed == {"markup": 1, "invisible": 1, "control": 1}
+    assert documents[7]["text"] == "bold words here & there"
+    assert documents[8]["text"] == "zerowidth spaces are gone"
+
+
+def test_two_workers_write_the_same_bytes(collect, monkeypatch):
+    monkeypatch.setattr(stage, "BATCH_DOCUMENTS", 5)
+    source = {**collect.write("m.txt", "\n".join(sentences(40) + sentences(3))), "unit": "line"}
+    one = collect(source)
+    bytes_of_one = (collect.out / "documents.parquet").read_bytes()
+    assert collect(source, workers=2) == one
+    assert (collect.out / "documents.parquet").read_bytes() == bytes_of_one
 
 
 @pytest.mark.parametrize(
-    ("corpus", "content", "sentence"),
+    ("name", "content", "sentence"),
     [
-        ("nsmc", None, "unknown corpus 'nsmc': it is neither 'embedded' nor"),
-        ("mine.csv", b"a,b", "mine.csv is not a .txt file"),
-        ("mine.txt", b"", "corpus 'mine.txt' is empty"),
-        ("mine.txt", b"one\n\ntwo", "no paragraph of at least 3 words (dropped: {'too_short': 2"),
-        ("mine.txt", b"only one paragraph here", "too small to split by paragraph"),
-        ("mine.txt", b"abc \xff\xfe", "mine.txt is not UTF-8 at byte 4"),
+        ("mine.csv", b"a,b\n1,2\n", "mine.csv has no column 'text' (it has: a, b)"),
+        ("mine.doc", b"abc", "mine.doc has no known ending"),
+        ("mine.txt", b"", "corpus 'test' is empty"),
+        ("mine.txt", b"one\n\ntwo", "no document of at least 3 words (left out: {'too_short': 2"),
+        ("mine.txt", b"only one paragraph here", "too small to split by document"),
+        ("mine.parquet", b"PAR1 nonsense", "mine.parquet is damaged or cut short"),
+        ("mine.txt.gz", b"\x1f\x8b nonsense", "mine.txt.gz is damaged"),
+        ("mine.xml", b"<a>b</a><c>", "mine.xml is no dump of MediaWiki"),
+        ("mine.zip", b"PK nonsense", "mine.zip is damaged or cut short"),
+        ("mine.csv", b"text,split\na b c,evaluation\n", "the split is 'evaluation'; there are:"),
     ],
 )
-def test_bad_corpus_is_one_sentence_and_writes_nothing(collect, corpus, content, sentence):
-    if content is not None:
-        (collect.raw / corpus).write_bytes(content)
+def test_bad_corpus_is_one_sentence_and_writes_nothing(collect, name, content, sentence):
+    source = collect.write(name, content)
+    if b"evaluation" in content:
+        source["split_column"] = "split"
     with pytest.raises(StageError) as error:
-        collect(corpus=corpus)
+        collect(source)
     assert sentence in str(error.value)
     assert not collect.out.exists() or not list(collect.out.iterdir())
 
 
-def test_empty_folder_is_told(collect):
+def test_missing_file_and_empty_folder_are_told(collect):
+    with pytest.raises(StageError, match="there is no raw/novels: put the corpus there"):
+        collect({"path": "novels"})
     (collect.raw / "novels").mkdir()
-    with pytest.raises(StageError, match=r"novels holds no \.txt file"):
-        collect(corpus="novels")
+    with pytest.raises(StageError, match=r"raw/novels holds no file \(\.txt"):
+        collect({"path": "novels"})
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ({"path": "a.txt", "url": "http://b"}, "a source has either a path or a url"),
+        ({"url": "http://b/c.txt"}, "a url, and nothing else, has a sha256"),
+        ({"path": "a.txt", "encoding": "klingon"}, "there is no encoding 'klingon'"),
+        ({"path": "a", "files": "("}, "it is no regular expression"),
+        ({"path": "a.txt", "text_colum": "b"}, "unknown parameter"),
+    ],
+)
+def test_bad_description_of_a_corpus_is_told(collect, source, sentence):
+    with pytest.raises(StageError, match=r"mine\.yaml: ") as error:
+        collect(source)
+    assert sentence in str(error.value)
+
+
+def test_every_corpus_of_the_project_is_described():
+    names = {path.stem for path in (ROOT / "conf/corpus").glob("*.yaml")}
+    assert names >= {"embedded", "kiwi_manual", "own", "nsmc", "imdb", "ag_news", "sms_spam",
+                     "newsgroups", "text8"}  # fmt: skip
+    for path in (ROOT / "conf/corpus").glob("*.yaml"):
+        corpus = read_corpus_file(path)
+        assert corpus.title
+        assert corpus.licence
 
 
 def test_embedded_corpus_has_no_markup(tmp_path):
-    paragraphs = list(read_corpus("embedded", tmp_path))
-    titles = {p.label for p in paragraphs} - {None}
+    corpus = read_corpus_file(ROOT / "conf/corpus/embedded.yaml")
+    found = list(read_documents(corpus, tmp_path, 100_000, Losses()))
+    titles = {d.label for d in found} - {None}
     assert len(titles) == 106
     assert {"Anarchism", "Apollo", "Achilles"} <= titles
-    assert sum(p.label is None for p in paragraphs) == 300
-    text = " ".join(p.text for p in paragraphs)
+    assert sum(d.label is None for d in found) == 300
+    text = " ".join(d.text for d in found)
     for markup in ("[[", "]]", "'''", "{{", "<ref", "=="):
         assert text.count(markup) < 10, markup
     assert 450_000 < len(text.split()) < 600_000
+
+
+@pytest.mark.skipif(not SHARED_DATA.exists(), reason="needs the data beside the project")
+def test_real_reviews(collect):
+    table = SHARED_DATA / "imdb_sample.csv"
+    collect.write(table.name, table.read_bytes())
+    documents, metrics = collect(
+        {"path": table.name, "label_column": "label", "split_column": "split"}
+    )
+    assert metrics["documents"]["total"] + metrics["dropped"]["duplicate"] == 5000
+    assert metrics["changed"]["markup"] == 2875
+    assert metrics["changed"]["mojibake"] == 155
+    assert not any("<br" in d["text"] for d in documents)
+    assert {d["label"] for d in documents} == {"pos", "neg"}
+
+
+def test_full_disk_leaves_nothing(collect, monkeypatch):
+    source = {**collect.write("m.txt", "\n".join(sentences(10))), "unit": "line"}
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(stage.Index, "add", full)
+    with pytest.raises(OSError, match="No space left"):
+        collect(source)
+    assert not list(collect.out.iterdir())

@@ -1,0 +1,121 @@
+"""Clean a text: what is no text is taken out, and every kind of change is named."""
+
+import html
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Handling = Literal["keep", "remove", "replace"]
+
+# Letters that UTF-8 turns into when it is read as Windows-1252: only where one of them is, a closer
+# look is worth its time.
+_MOJIBAKE = frozenset("ÂÃÐÑÎÏÅâãåæçðïìíêë")
+# Control characters that stand for what Windows-1252 has in their places: dashes, quotes, the euro.
+_WINDOWS_1252 = {
+    code: bytes([code]).decode("cp1252", errors="ignore") or " " for code in range(0x80, 0xA0)
+}
+_HIGH_CONTROL = re.compile("[\x80-\x9f]")
+_NOT_TEXT = re.compile("[\ud800-\udfff\ufffd]+")
+_MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+_MARK_FLOOD = re.compile(f"([{_MARKS}]{{3}})[{_MARKS}]+")
+# Soft hyphens, joiners, marks of direction, byte order marks: Unicode's format characters.
+_INVISIBLE = re.compile(
+    "[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]+"
+)
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f]+")
+_HIDDEN_HTML = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+_INLINE_TAG = re.compile(r"</?(?:a|b|i|u|s|em|strong|span|font|small|sup|sub)(?:\s[^<>]*)?>", re.I)
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
+_URL = re.compile(r"\b(?:https?://|ftp://|www\.)[^\s<>\"']*[^\s<>\"'.,;:!?)\]]")
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_NUMBER = re.compile(r"(?<!\w)[-+]?\d+(?:[.,:]\d+)*(?!\w)")
+_WIKI_HEADING = re.compile(r"^=+[^=].*=+$")
+_WIKI_BULLET = re.compile(r"^[*#:;]+\s*")
+_WIKI_QUOTES = re.compile(r"'{2,}")
+
+PLACEHOLDERS = {"urls": "<url>", "emails": "<email>", "numbers": "<number>"}
+
+
+class Rules(BaseModel):
+    """What is cleaned and how."""
+
+    model_config = ConfigDict(frozen=True)
+
+    markup: Literal["none", "html", "wiki"]
+    urls: Handling
+    emails: Handling
+    numbers: Handling
+
+
+def wiki_lines(markup: str) -> list[str]:
+    """Return the lines of wiki markup that hold running text, without the markup."""
+    # Imported here: it costs a second, and only wiki text needs it.
+    from gensim.corpora.wikicorpus import filter_wiki
+
+    lines = (line.strip() for line in filter_wiki(markup).split("\n"))
+    return [
+        _WIKI_QUOTES.sub("", _WIKI_BULLET.sub("", line))
+        for line in lines
+        if line and not _WIKI_HEADING.match(line) and line[0] not in "|!{}"
+    ]
+
+
+def without_html(text: str) -> str:
+    """Return `text` without tags, comments, scripts and styles; entities become characters."""
+    if "<" in text:
+        text = _HIDDEN_HTML.sub(" ", text)
+        text = _TAG.sub(" ", _INLINE_TAG.sub("", text))
+    return html.unescape(text)
+
+
+def clean(text: str, rules: Rules) -> tuple[str, list[str]]:
+    """Return `text` in form NFC, one space between words, and the kinds of changes made to it.
+
+    White space that is folded is no change.
+    """
+    changes: list[str] = []
+
+    def change(kind: str, how: Callable[[str], str]) -> None:
+        nonlocal text
+        changed = how(text)
+        if changed != text:
+            if kind not in changes:
+                changes.append(kind)
+            text = changed
+
+    if not text.isascii():
+        change("undecodable", lambda t: _NOT_TEXT.sub(" ", t))
+        if not _MOJIBAKE.isdisjoint(text):
+            # Imported here: most corpora have no such text.
+            import ftfy
+
+            change("mojibake", ftfy.fix_encoding)
+        if _HIGH_CONTROL.search(text):
+            change("mojibake", lambda t: t.translate(_WINDOWS_1252))
+    if rules.markup == "html" and ("<" in text or "&" in text):
+        change("markup", without_html)
+    elif rules.markup == "wiki":
+        change("markup", lambda t: "\n".join(wiki_lines(t)))
+    if not text.isascii():
+        # Before NFC, whose time grows with the square of a run of marks.
+        change("mark_flood", lambda t: _MARK_FLOOD.sub(r"\1", t))
+        change("invisible", lambda t: _INVISIBLE.sub("", t))
+        if not unicodedata.is_normalized("NFC", text):
+            change("not_nfc", lambda t: unicodedata.normalize("NFC", t))
+    if not text.isprintable():
+        change("control", lambda t: _CONTROL.sub(" ", t))
+    if rules.urls != "keep" and ("://" in text or "www." in text):
+        change("urls", _handler(_URL, rules.urls, PLACEHOLDERS["urls"]))
+    if rules.emails != "keep" and "@" in text:
+        change("emails", _handler(_EMAIL, rules.emails, PLACEHOLDERS["emails"]))
+    if rules.numbers != "keep":
+        change("numbers", _handler(_NUMBER, rules.numbers, PLACEHOLDERS["numbers"]))
+    return " ".join(text.split()), changes
+
+
+def _handler(pattern: re.Pattern[str], how: Handling, placeholder: str) -> Callable[[str], str]:
+    replacement = f" {placeholder} " if how == "replace" else " "
+    return lambda text: pattern.sub(replacement, text)

@@ -1,0 +1,270 @@
+import bz2
+import functools
+import gzip
+import hashlib
+import http.server
+import io
+import json
+import lzma
+import tarfile
+import threading
+import zipfile
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from corpora import sentences
+
+from stages.errors import StageError
+from stages.text import formats, sources
+from stages.text.decode import detect_encoding
+
+TEXTS = sentences(10)
+ROWS = [{"text": text, "label": "ab"[n % 2], "id": f"r{n}"} for n, text in enumerate(TEXTS)]
+COLUMNS = {"label_column": "label", "id_column": "id"}
+
+
+def packed(kind: str, content: bytes) -> bytes:
+    match kind:
+        case ".gz":
+            return gzip.compress(content)
+        case ".bz2":
+            return bz2.compress(content)
+        case ".xz":
+            return lzma.compress(content)
+        case ".zst":
+            return pa.compress(content, "zstd", asbytes=True)
+    return content
+
+
+def table(kind: str) -> bytes:
+    frame = pd.DataFrame(ROWS)
+    match kind:
+        case "csv":
+            return frame.to_csv(index=False).encode()
+        case "tsv":
+            return frame.to_csv(index=False, sep="\t").encode()
+        case "jsonl":
+            return "".join(json.dumps(row) + "\n" for row in ROWS).encode()
+        case "parquet":
+            return frame.to_parquet()
+    raise AssertionError(kind)
+
+
+@pytest.mark.parametrize("packing", ["", ".gz", ".bz2", ".xz", ".zst"])
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet"])
+def test_every_table_in_every_packing(collect, kind, packing):
+    source = collect.write(f"m.{kind}{packing}", packed(packing, table(kind)))
+    documents, metrics = collect({**source, **COLUMNS})
+    assert [(d["doc_id"], d["text"], d["label"]) for d in documents] == [
+        (row["id"], row["text"], row["label"]) for row in ROWS
+    ]
+    assert metrics["labels"] == 2
+
+
+@pytest.mark.parametrize("packing", [".gz", ".bz2", ".xz", ".zst"])
+def test_file_cut_short_is_told(collect, packing):
+    noise = "\n".join(hashlib.sha256(bytes([n])).hexdigest() * 4 for n in range(250))
+    content = packed(packing, noise.encode())
+    source = collect.write(f"m.txt{packing}", content[: len(content) // 2])
+    with pytest.raises(StageError, match=rf"raw/m\.txt\{packing} is damaged"):
+        collect({**source, "unit": "line"}, corpus={"min_words": 1})
+    assert not list(collect.out.iterdir())
+
+
+def test_archives_tell_split_label_and_id_by_their_paths(collect):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for n, text in enumerate(TEXTS):
+            split, label = ("test" if n > 7 else "train"), ("pos" if n % 2 else "neg")
+            info = tarfile.TarInfo(f"top/{split}/{label}/{n}.txt")
+            info.size = len(text)
+            archive.addfile(info, io.BytesIO(text.encode()))
+        archive.addfile(tarfile.TarInfo("top/README"), io.BytesIO())
+    pattern = r"top/(?P<id>(?P<split>train|test)/(?P<label>\w+)/\d+)\.txt"
+    source = collect.write("m.tar.gz", buffer.getvalue())
+    documents, _ = collect({**source, "files": pattern, "unit": "file"})
+    assert documents[1] == {
+        "doc_id": "train/pos/1", "split": "train", "text": TEXTS[1], "label": "pos"
+    }  # fmt: skip
+    assert [d["split"] for d in documents].count("test") == 2
+
+
+def test_table_in_a_zip_without_names_of_columns(collect):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("Messages", "".join(f"{r['label']}\t{r['text']}\n" for r in ROWS))
+        archive.writestr("readme", "no document")
+    source = collect.write("m.zip", buffer.getvalue())
+    documents, _ = collect(
+        {**source, "files": "Messages", "format": "tsv", "columns": ["label", "text"],
+         "label_column": "label"}
+    )  # fmt: skip
+    assert [d["label"] for d in documents] == [row["label"] for row in ROWS]
+
+
+def test_texts_of_several_columns_are_joined(collect):
+    rows = "".join(f'{n},"Title {n}","{text}"\n' for n, text in enumerate(TEXTS))
+    documents, _ = collect(
+        {**collect.write("m.csv", rows), "columns": ["c", "title", "body"],
+         "text_column": ["title", "body"]}
+    )  # fmt: skip
+    assert documents[0]["text"] == f"Title 0 {TEXTS[0]}"
+
+
+def test_open_quotation_mark_swallows_nothing(collect):
+    lines = ["id,label,text"] + [f"r{n},a,{text}" for n, text in enumerate(TEXTS)]
+    lines.insert(4, 'bad1,a,"never closed but readable')
+    lines.insert(7, 'bad2,"never closed')
+    lines.insert(9, 'r99,a,"closed, with ""quotes"" and\na line break"')
+    documents, metrics = collect({**collect.write("m.csv", "\n".join(lines)), **COLUMNS})
+    texts = {d["doc_id"]: d["text"] for d in documents}
+    assert {f"r{n}" for n in range(10)} <= texts.keys()
+    assert texts["r99"] == 'closed, with "quotes" and a line break'
+    assert texts["bad1"] == "never closed but readable"
+    assert metrics["changed"]["repaired_row"] == 1
+    assert metrics["dropped"]["malformed"] == 1
+    assert any("m.csv line 8" in example for example in metrics["examples"])
+
+
+def test_rows_with_other_columns_are_dropped_and_told(collect):
+    lines = ["text,label", *(f"{text},a" for text in TEXTS), "one two three", "a b c,d,e"]
+    documents, metrics = collect(collect.write("m.csv", "\n".join(lines)))
+    assert len(documents) == 10
+    assert metrics["dropped"]["malformed"] == 2
+    assert metrics["examples"][0] == "raw/m.csv line 12: 1 columns instead of 2"
+
+
+def test_lines_that_are_no_objects_are_dropped_and_told(collect):
+    lines = [json.dumps(row) for row in ROWS]
+    lines[3:3] = ["{broken", "[1, 2]", '{"text": 5, "label": "a", "id": "x"}', "", "null"]
+    documents, metrics = collect({**collect.write("m.jsonl", "\n".join(lines)), **COLUMNS})
+    assert len(documents) == 10
+    assert metrics["dropped"]["malformed"] == 4
+
+
+def test_long_documents_are_cut_at_white_space(collect):
+    long = " ".join(f"word{n}" for n in range(2000))
+    content = "\n".join([*TEXTS, long, "no" * 3000])
+    documents, metrics = collect(
+        {**collect.write("m.txt", content), "unit": "line"},
+        corpus={"min_words": 1},
+        max_characters=1_000,
+    )
+    assert max(len(d["text"]) for d in documents) <= 1_000
+    assert metrics["changed"]["cut"] >= 16
+    joined = " ".join(d["text"] for d in documents)
+    assert all(f"word{n}" in joined.split() for n in range(2000))
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("영화가 정말 재미있었다. 배우들의 연기도 훌륭했다. " * 9, "utf-8"),
+        ("영화가 정말 재미있었다. 배우들의 연기도 훌륭했다. " * 9, "cp949"),
+        ("naïve café déjà vu, the crème brûlée was very good " * 9, "cp1252"),
+        ("영화 and words " * 9, "utf-16"),
+        ("plain words " * 9, "utf-8"),
+    ],
+)
+def test_encodings_are_found(collect, text, encoding):
+    assert text.encode(encoding).decode(detect_encoding(text.encode(encoding))) == text
+    content = "\n".join(f"{text}{n} {n}x" for n in range(8)).encode(encoding)
+    source = {**collect.write("m.txt", content), "unit": "line"}
+    documents, _ = collect(source, duplicates="keep")
+    assert documents[0]["text"] == f"{text}0 0x"
+
+
+def test_broken_bytes_are_counted_and_the_rest_stays(collect):
+    content = "\n".join(TEXTS).encode().replace(b"word3 ", b"word3\xff\xfe\xff ")
+    documents, metrics = collect({**collect.write("m.txt", content), "unit": "line",
+                                  "encoding": "utf-8"})  # fmt: skip
+    assert documents[3]["text"] == TEXTS[3]
+    assert metrics["changed"]["undecodable"] == 1
+
+
+# --- the network ----------------------------------------------------------------------------------
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        if self.path.endswith(".txt") and self.server.breaks > 0:
+            self.server.breaks -= 1
+            self.send_response(200)
+            self.send_header("Content-Length", "1000000")
+            self.end_headers()
+            self.wfile.write(b"the beginning ")
+            return
+        super().do_GET()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def web(tmp_path, monkeypatch):
+    """A server of the files in a folder, which breaks off as many transfers as it is told to."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+    monkeypatch.setenv(sources.CACHE_VARIABLE, str(tmp_path / "cache"))
+    handler = functools.partial(_Handler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.asked, server.breaks, server.folder = [], 0, folder
+        server.cache = tmp_path / "cache"
+        server.address = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def published(web, name: str, content: bytes) -> dict:
+    (web.folder / name).write_bytes(content)
+    return {"url": f"{web.address}/{name}", "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def test_fetched_file_is_kept(collect, web):
+    source = {**published(web, "m.txt", "\n".join(TEXTS).encode()), "unit": "line"}
+    first = collect(source)
+    assert [d["text"] for d in first[0]] == TEXTS
+    assert collect(source) == first
+    assert web.asked == ["/m.txt"]
+
+
+def test_wrong_file_is_refused_and_not_kept(collect, web):
+    source = published(web, "m.txt", b"another file")
+    source["sha256"] = "0" * 64
+    with pytest.raises(StageError, match=r"m\.txt is not the file it was"):
+        collect(source)
+    assert not list(web.cache.iterdir())
+    assert not list(collect.out.iterdir())
+
+
+def test_broken_transfer_is_told_and_the_next_run_goes_on(collect, web):
+    head, rest = "\n".join(TEXTS[:4]).encode(), "\n".join(TEXTS[4:]).encode()
+    both = [
+        {**published(web, "first.csv", b"text\n" + head)},
+        {**published(web, "second.txt", rest), "unit": "line"},
+    ]
+    web.breaks = 1
+    with pytest.raises(StageError, match=r"could not fetch .*second\.txt .*try again"):
+        collect(*both)
+    assert not list(collect.out.iterdir())
+    documents, _ = collect(*both)
+    assert [d["text"] for d in documents] == TEXTS
+    assert web.asked == ["/first.csv", "/second.txt", "/second.txt"]
+
+
+def test_no_network_is_told(collect, monkeypatch, tmp_path):
+    monkeypatch.setenv(sources.CACHE_VARIABLE, str(tmp_path / "cache"))
+    with pytest.raises(StageError, match=r"could not fetch http://127\.0\.0\.1:9/m\.txt"):
+        collect({"url": "http://127.0.0.1:9/m.txt", "sha256": "0" * 64})
+
+
+def test_a_second_open_mark_costs_no_second_look_at_everything():
+    lines = ['a,"open'] * 3000 + ["b,c"]
+    losses = formats.Losses()
+    rows = list(formats._rows(io.StringIO("\n".join(lines)), "m.csv", ",", losses))
+    assert rows[-1] == (3001, ["b", "c"])

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from stages.text.splits import NOT_GIVEN, TEST, TRAIN, VALIDATION, draw_splits
+
+
+def draw(n, validation=0.1, test=0.2, seed=1, given=None, units=None, strata=None):
+    return draw_splits(
+        np.full(n, NOT_GIVEN, dtype=np.int8) if given is None else np.array(given, dtype=np.int8),
+        np.arange(n) if units is None else units,
+        np.zeros(n) if strata is None else strata,
+        validation,
+        test,
+        seed,
+    )
+
+
+@pytest.mark.parametrize("n", [10, 50, 1000])
+def test_shares_are_exact(n):
+    splits = draw(n)
+    assert (splits == TEST).sum() == 0.2 * n
+    assert (splits == VALIDATION).sum() == 0.1 * n
+
+
+def test_labels_are_in_proportion_however_rare():
+    strata = np.repeat(np.arange(100), 10)
+    splits = draw(1000, strata=strata)
+    for label in range(100):
+        assert ((splits == TEST) & (strata == label)).sum() in (1, 2, 3)
+
+
+def test_units_stay_together():
+    units = np.repeat(np.arange(20), 5)
+    splits = draw(100, units=units)
+    assert all(len(set(splits[units == unit])) == 1 for unit in range(20))
+    assert (splits == TEST).sum() == 20
+
+
+def test_given_splits_stay_and_validation_comes_from_train():
+    given = [TRAIN] * 80 + [TEST] * 20
+    splits = draw(100, given=given)
+    assert (splits[80:] == TEST).all()
+    assert (splits[:80] == VALIDATION).sum() == 8
+    complete = [TRAIN, VALIDATION, TEST]
+    assert draw(3, given=complete).tolist() == complete
+
+
+def test_seed_decides():
+    assert (draw(100) == draw(100)).all()
+    assert (draw(100) != draw(100, seed=2)).any()
