@@ -5,7 +5,6 @@ table. It takes as long as both runs together, a quarter of an hour on two cores
 """
 
 import os
-import resource
 import shlex
 import subprocess
 import sys
@@ -20,30 +19,35 @@ ROOT = Path(__file__).parents[1]
 
 
 class Cost(NamedTuple):
-    """What a command took: seconds on the clock, and of processors, its children's included."""
+    """What a command took: seconds on the clock, and of processors, its children's included.
+
+    `peak_mib` is the resident memory of the largest of its processes.
+    """
 
     wall_s: float
     cpu_s: float
+    peak_mib: float
 
 
 def measure(folder: Path, *arguments: str) -> Cost:
     """Run Python with `arguments` in `folder`; stop the benchmark where that fails."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    done = subprocess.run(
+    start = time.monotonic()
+    process = subprocess.Popen(
         [sys.executable, *arguments],
         cwd=folder,
         env={**os.environ, "PATH": path},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        check=False,
     )
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
     wall = time.monotonic() - start
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        sys.exit(f"{' '.join(arguments)} failed:\n{done.stdout}")
-    return Cost(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{' '.join(arguments)} failed:\n{output}")
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def clone(folder: Path) -> Path:
@@ -73,7 +77,6 @@ def overhead(folder: Path) -> dict[str, float]:
             room = module.split(".")[0]
             check = (
                 "from pathlib import Path\n"
-                "import pyarrow.parquet as pq\n"
                 "from stages.contracts import Contract\n"
                 f"import stages.{room}.contracts as m\n"
                 "known = {c.name: c for c in vars(m).values() if isinstance(c, Contract)}\n"

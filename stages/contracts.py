@@ -1,5 +1,6 @@
 """What must hold of a table before DVC may cache it, checked with Great Expectations."""
 
+import functools
 import importlib.metadata
 import logging
 import os
@@ -19,7 +20,7 @@ from stages.errors import StageError
 Expectation = tuple[str, dict[str, Any]]
 EXAMPLES_SHOWN = 3
 # A table that is larger is checked in parts.
-ROWS_AT_ONCE = 100_000
+ROWS_AT_ONCE = 50_000
 BYTES_AT_ONCE = 1 << 25
 # What is expected of a column as a whole, not of each of its values.
 _OF_COLUMNS = {
@@ -43,8 +44,8 @@ class Contract:
         name: the table's name, which is the stem of the file it is written to.
         schema: columns in order; those not nullable must hold no null.
         expectations: class names of `great_expectations.expectations` with their arguments.
-            A list column `c` is checked through `c.length`, and one of numbers also through
-            `c.finite`, which is always expected to be true.
+            A column `c` of lists or long texts (`large_string`) is checked through `c.length`,
+            lists of numbers also through `c.finite`, which is always expected to be true.
         min_rows: the fewest rows that make sense.
     """
 
@@ -61,10 +62,10 @@ class Contract:
             ("ExpectTableRowCountToBeBetween", {"min_value": self.min_rows}),
         ]
         for column in self.schema:
-            name = f"{column.name}.length" if _is_list(column.type) else column.name
+            name = f"{column.name}.length" if _is_long(column.type) else column.name
             if not column.nullable:
                 implied.append(("ExpectColumnValuesToNotBeNull", {"column": name}))
-            if _is_list(column.type) and pa.types.is_floating(column.type.value_type):
+            if _is_list_of_numbers(column.type):
                 implied.append(
                     (
                         "ExpectColumnValuesToBeInSet",
@@ -121,24 +122,19 @@ def _size(file: pq.ParquetFile) -> int:
     return sum(file.metadata.row_group(group).total_byte_size for group in groups)
 
 
-def _parts(file: pq.ParquetFile) -> Iterator[Any]:
+def _parts(file: pq.ParquetFile) -> Iterator[pd.DataFrame]:
     """Yield the table as frames of some row groups each."""
-    waiting: list[pa.Table] = []
-    rows = 0
+    waiting: list[pd.DataFrame] = []
     for group in range(file.metadata.num_row_groups):
-        table = file.read_row_group(group)
-        if waiting and (
-            sum(t.nbytes for t in waiting) + table.nbytes > BYTES_AT_ONCE
-            or rows + len(table) > ROWS_AT_ONCE
-        ):
-            yield _checked_frame(pa.concat_tables(waiting))
-            waiting, rows = [], 0
-        waiting.append(table)
-        rows += len(table)
-    yield _checked_frame(pa.concat_tables(waiting))
+        frame = _checked_frame(file.read_row_group(group))
+        if waiting and sum(map(len, waiting)) + len(frame) > ROWS_AT_ONCE:
+            yield pd.concat(waiting, ignore_index=True)
+            waiting = []
+        waiting.append(frame)
+    yield pd.concat(waiting, ignore_index=True)
 
 
-def _whole(file: pq.ParquetFile, expectation: Expectation) -> Iterator[Any]:
+def _whole(file: pq.ParquetFile, expectation: Expectation) -> Iterator[pd.DataFrame]:
     """Yield frames that together decide about an expectation of whole columns."""
     kind, arguments = expectation
     if kind == "ExpectTableRowCountToBeBetween":
@@ -162,8 +158,9 @@ def _whole(file: pq.ParquetFile, expectation: Expectation) -> Iterator[Any]:
         yield pd.concat(values)
 
 
-def _validate(frame: Any, expectations: list[Expectation]) -> list[dict[str, Any]]:
-    """Return the result of each expectation about a frame."""
+@functools.cache
+def _batches() -> Any:
+    """Return where Great Expectations takes frames from."""
     # Imported here: it costs seconds, and only a stage that has a table to check pays them.
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
@@ -171,17 +168,20 @@ def _validate(frame: Any, expectations: list[Expectation]) -> list[dict[str, Any
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
+    asset = context.data_sources.add_pandas("etude").add_dataframe_asset("table")
+    return asset.add_batch_definition_whole_dataframe("whole")
+
+
+def _validate(frame: pd.DataFrame, expectations: list[Expectation]) -> list[dict[str, Any]]:
+    """Return the result of each expectation about a frame."""
+    batch = _batches().get_batch({"dataframe": frame})
+    import great_expectations as gx
+
     # Great Expectations sorts its results by column; whoever merges parts counts on this order.
     wanted = [
         getattr(gx.expectations, kind)(**arguments, meta={"place": place})
         for place, (kind, arguments) in enumerate(expectations)
     ]
-    batch = (
-        context.data_sources.add_pandas("etude")
-        .add_dataframe_asset("table")
-        .add_batch_definition_whole_dataframe("whole")
-        .get_batch({"dataframe": frame})
-    )
     outcome = batch.validate(
         gx.ExpectationSuite(name="expected", expectations=wanted),
         result_format={"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES_SHOWN},
@@ -225,29 +225,34 @@ def _is_list(kind: pa.DataType) -> bool:
     return pa.types.is_list(kind) or pa.types.is_large_list(kind)
 
 
+def _is_long(kind: pa.DataType) -> bool:
+    return _is_list(kind) or pa.types.is_large_string(kind)
+
+
+def _is_list_of_numbers(kind: pa.DataType) -> bool:
+    return _is_list(kind) and pa.types.is_floating(kind.value_type)
+
+
 def _checked_columns(schema: pa.Schema) -> list[str]:
     names = []
     for column in schema:
-        if not _is_list(column.type):
-            names.append(column.name)
-            continue
-        names.append(f"{column.name}.length")
-        if pa.types.is_floating(column.type.value_type):
+        names.append(f"{column.name}.length" if _is_long(column.type) else column.name)
+        if _is_list_of_numbers(column.type):
             names.append(f"{column.name}.finite")
     return names
 
 
-def _checked_frame(table: pa.Table) -> Any:
-    """Return `table` as a pandas frame in which lists are replaced by what is checked of them."""
+def _checked_frame(table: pa.Table) -> pd.DataFrame:
+    """Return `table` with lists and long texts replaced by what is checked of them."""
     columns = {}
     for column in table.schema:
         values = table.column(column.name)
-        if not _is_list(column.type):
+        if not _is_long(column.type):
             columns[column.name] = values
             continue
-        lengths = pc.list_value_length(values)
-        columns[f"{column.name}.length"] = lengths
-        if pa.types.is_floating(column.type.value_type):
+        length = pc.list_value_length if _is_list(column.type) else pc.binary_length
+        columns[f"{column.name}.length"] = length(values)
+        if _is_list_of_numbers(column.type):
             finite = pc.is_finite(pc.list_flatten(values)).to_numpy()
             bad_rows = np.unique(pc.list_parent_indices(values).to_numpy()[~finite])
             is_finite = np.ones(len(values), dtype=bool)

@@ -60,7 +60,15 @@ class Outputs:
     def table_writer(self, target: Path, contract: Contract) -> pq.ParquetWriter:
         """Return a writer that takes the table row group by row group."""
         self.expect(target, contract)
-        return pq.ParquetWriter(self.aside(target), contract.schema, compression="zstd")
+        # Long texts do not repeat: looking for equal ones would only take time.
+        short = [
+            f"{column.name}.list.element" if pa.types.is_list(column.type) else column.name
+            for column in contract.schema
+            if not pa.types.is_large_string(column.type)
+        ]
+        return pq.ParquetWriter(
+            self.aside(target), contract.schema, compression="zstd", use_dictionary=short
+        )
 
     def expect(self, target: Path, contract: Contract) -> None:
         """Have the table `target`, written aside by any means, checked against `contract`."""

@@ -3,10 +3,13 @@
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
 from stages.text.collect import main
+from stages.text.contracts import VOCABULARY
+from stages.vocabulary import SPECIAL
 
 PARAMS = {
     "max_characters": 100_000,
@@ -55,6 +58,13 @@ class Collecting:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return {"path": name}
+
+
+def vocabulary(counts: dict[str, int]) -> pa.Table:
+    """Return a table `vocabulary` of some words."""
+    words, numbers = [*SPECIAL, *counts], [0, 0, 0, *counts.values()]
+    columns = [range(len(words)), words, numbers, [None] * len(words)]
+    return pa.table(columns, schema=VOCABULARY.schema)
 
 
 def sentences(n: int, word: str = "word") -> list[str]:

@@ -63,7 +63,7 @@ def broken(table: pa.Table, kind: str, arguments: dict) -> pa.Table:
         case "ExpectColumnValueLengthsToBeBetween":
             return replace_first(table, column, "")
         case "ExpectColumnValuesToBeBetween" if arguments["column"].endswith(".length"):
-            return replace_first(table, column, [])
+            return replace_first(table, column, "" if isinstance(first, str) else [])
         case "ExpectColumnValuesToBeBetween":
             low = arguments.get("min_value")
             bad = arguments["max_value"] + 1 if low is None else low - 1

@@ -40,25 +40,23 @@ def curves(rows: pd.DataFrame, x: str, y: str, description: str) -> dict[str, An
 
 
 def fitted(
-    rows: pd.DataFrame, x: str, y: str, titles: tuple[str, str], log: bool, description: str
+    rows: pd.DataFrame, x: str, y: str, titles: tuple[str, str], description: str
 ) -> dict[str, Any]:
-    """Return points of `y` over `x` and, dashed, the line `fit` that was laid through them.
+    """Return points of `y` over `x`, in powers of ten, and dashed the line `fit` through them.
 
     Args:
         rows: columns `x`, `y`, `fit` and perhaps token, which names a point.
         x: to the right.
         y: upwards.
         titles: of both axes.
-        log: whether both axes are in powers of ten.
         description: what a screen reader says.
     """
-    kind = {"type": "log" if log else "linear"}
-    right = alt.X(f"{x}:Q", scale=alt.Scale(**kind, nice=False), title=titles[0])
+    right = alt.X(f"{x}:Q", scale=alt.Scale(type="log", nice=False), title=titles[0])
     base = alt.Chart(alt.Data(values=rows.to_dict("records"), name=f"{x}_{y}"))
     tooltip = [alt.Tooltip(f"{name}:N" if name == "token" else f"{name}:Q")
                for name in ("token", x, y) if name in rows]  # fmt: skip
     points = base.mark_line(point=True, color=COLOURS[0], clip=True).encode(
-        x=right, y=alt.Y(f"{y}:Q", scale=alt.Scale(**kind), title=titles[1]), tooltip=tooltip
+        x=right, y=alt.Y(f"{y}:Q", scale=alt.Scale(type="log"), title=titles[1]), tooltip=tooltip
     )
     line = base.mark_line(strokeDash=[6, 4], color=COLOURS[1], clip=True).encode(
         x=right, y=alt.Y("fit:Q")
@@ -73,6 +71,7 @@ def histogram(rows: pd.DataFrame, title: str, description: str) -> dict[str, Any
         x=alt.X("left:Q", scale=alt.Scale(type="log", nice=False), title=title),
         x2="right:Q",
         y=alt.Y("documents:Q", title="documents"),
+        y2=alt.datum(0),
         tooltip=["left:Q", "right:Q", "documents:Q"],
     )
     return _specification(marks, description)

@@ -87,6 +87,7 @@ def _card(collected: dict, tokenized: dict) -> Table:
     given = collected["given_splits"]
     facts = {
         "corpus": f"{corpus['title']} (conf/corpus/{corpus['name']}.yaml)",
+        "source": "; ".join(corpus["sources"]),
         "homepage": corpus["homepage"] or "–",
         "licence": corpus["licence"],
         "language": corpus["language"],
@@ -168,7 +169,7 @@ def _zipf(words: pd.DataFrame, described: dict) -> Chart:
         f"occurrences fall with the power {number(described['zipf_exponent'], 2)} of the rank "
         "(Zipf's law says −1).",
         fitted(
-            shown, "rank", "count", ("rank", "occurrences"), True,
+            shown, "rank", "count", ("rank", "occurrences"),
             "Number of occurrences of each word over its rank.",
         ),
     )  # fmt: skip
@@ -177,11 +178,11 @@ def _zipf(words: pd.DataFrame, described: dict) -> Chart:
 def _heaps(growth: pd.DataFrame, described: dict) -> Chart:
     exponent, factor = described["heaps_exponent"], described["heaps_factor"]
     return Chart(
-        f"Distinct words over words read, and the curve through them: the number of distinct words "
+        "Distinct words over words read, in powers of ten, and the line through them: their number "
         f"grows with the power {number(exponent, 2)} of the text (Heaps' law).",
         fitted(
             growth.assign(fit=factor * growth["tokens"] ** exponent), "tokens", "types",
-            ("tokens read", "distinct words"), False, "Growth of the vocabulary.",
+            ("tokens read", "distinct words"), "Growth of the vocabulary.",
         ),
     )  # fmt: skip
 

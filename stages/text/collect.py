@@ -77,21 +77,24 @@ class Cleaned(NamedTuple):
     changed: Counter[str]
 
 
-def batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
-    """Yield documents in lists that hold a bounded number of characters."""
+def batches(documents: Iterable[Document]) -> Iterator[list[tuple]]:
+    """Yield documents by columns, which processes hand over quicker than rows.
+
+    A batch holds a bounded number of characters.
+    """
     batch: list[Document] = []
     characters = 0
     for document in documents:
         batch.append(document)
         characters += len(document.text)
         if characters >= BATCH_CHARACTERS or len(batch) == BATCH_DOCUMENTS:
-            yield batch
+            yield list(zip(*batch, strict=True))
             batch, characters = [], 0
     if batch:
-        yield batch
+        yield list(zip(*batch, strict=True))
 
 
-def clean_batch(batch: list[Document], corpus: Corpus, params: CollectParams) -> Cleaned:
+def clean_batch(batch: list[tuple], corpus: Corpus, params: CollectParams) -> Cleaned:
     """Clean some documents and drop those that are too short or in another language."""
     rules = Rules(
         markup=corpus.markup, urls=params.urls, emails=params.emails, numbers=params.numbers
@@ -100,7 +103,7 @@ def clean_batch(batch: list[Document], corpus: Corpus, params: CollectParams) ->
     dropped: Counter[str] = Counter()
     changed: Counter[str] = Counter()
     kept: list[Document] = []
-    for document in batch:
+    for document in map(Document, *batch):
         text, changes = clean(document.text, rules)
         if not text:
             dropped["empty"] += 1
@@ -223,11 +226,11 @@ def decide(gathered: Gathered, index: Index | None, params: CollectParams) -> np
         same, near = index.repeated(priority[given] * len(given) + np.arange(len(given)))
         gathered.dropped.update(duplicate=int(same.sum()), near_duplicate=int(near.sum()))
         kept = ~(same | near)
-    units = gathered.groups if params.split_unit == "group" else np.arange(len(given))
+    units = gathered.groups[kept] if params.split_unit == "group" else None
     splits = np.full(len(given), NOT_GIVEN, dtype=np.int8)
     splits[kept] = draw_splits(
         given[kept],
-        units[kept],
+        units,
         gathered.labels[kept],
         params.validation_share,
         params.test_share,
@@ -295,7 +298,7 @@ def main(argv: list[str] | None = None) -> None:
         gathered = gather(corpus, args.raw, params, rows, index)
         splits = decide(gathered, index, params)
         with (
-            pa.memory_map(str(rows)) as file,
+            pa.OSFile(str(rows)) as file,
             outputs.table_writer(args.documents, DOCUMENTS) as writer,
         ):
             reader = pa.ipc.open_file(file)
@@ -310,6 +313,10 @@ def main(argv: list[str] | None = None) -> None:
                 "corpus": {
                     "name": args.corpus.stem,
                     **corpus.model_dump(include={"title", "licence", "homepage", "language"}),
+                    "sources": [
+                        source.url or f"{source.package or args.raw}: {source.path}"
+                        for source in corpus.sources
+                    ],
                 },
                 "split_unit": params.split_unit,
                 "given_splits": [s for c, s in enumerate(SPLITS) if (gathered.given == c).any()],

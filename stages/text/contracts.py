@@ -12,14 +12,14 @@ DOCUMENTS = Contract(
         [
             pa.field("doc_id", pa.string(), nullable=False),
             pa.field("split", pa.string(), nullable=False),
-            pa.field("text", pa.string(), nullable=False),
+            pa.field("text", pa.large_string(), nullable=False),
             pa.field("label", pa.string()),
         ]
     ),
     (
         ("ExpectColumnValuesToBeUnique", {"column": "doc_id"}),
         ("ExpectColumnValuesToBeInSet", {"column": "split", "value_set": SPLITS}),
-        ("ExpectColumnValueLengthsToBeBetween", {"column": "text", "min_value": 1}),
+        ("ExpectColumnValuesToBeBetween", {"column": "text.length", "min_value": 1}),
     ),
 )
 

@@ -141,6 +141,8 @@ def examples(documents: Path, tokens: Path, n: int) -> pa.Table:
     names = pa.chunked_array(readable, pa.string())
     places = np.unique(np.linspace(0, len(names) - 1, n).astype(int)) if len(names) else []
     chosen = names.take(pa.array(places, pa.int64())).to_pylist()
+    if not chosen:
+        return EXAMPLES.schema.empty_table()
     wanted = [("doc_id", "in", chosen)]
     words = pq.read_table(tokens, filters=wanted).sort_by("doc_id")
     texts = pq.read_table(documents, filters=wanted).sort_by("doc_id")

@@ -155,7 +155,7 @@ class Tokenizer:
         self._number: dict[str, int] = {}
         self._ends = array("b")
         self._begins = array("b")
-        self._offsets = array("q", [0])
+        self._offsets = array("i", [0])
         self._tokens = array("i")
         self._token_number: dict[str, int] = {}
 
@@ -165,7 +165,8 @@ class Tokenizer:
         offsets, row = np.array(self._offsets), 2 * which + is_final
         lengths = np.diff(offsets)[row]
         after = np.cumsum(lengths)
-        place = np.arange(after[-1]) + np.repeat(offsets[row] - (after - lengths), lengths)
+        first = (offsets[row] - (after - lengths)).astype(np.int32)
+        place = np.arange(after[-1], dtype=np.int32) + np.repeat(first, lengths)
         tokens = np.array(self._tokens)[place]
 
         is_used = np.bincount(tokens, minlength=len(self._token_number)) > 0
@@ -193,7 +194,8 @@ class Tokenizer:
     def _sentences(self, parts: pa.ListArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the number of each string, whether it ends a sentence, and documents' offsets."""
         encoded = parts.flatten().dictionary_encode()
-        which = self._look_up(encoded.dictionary.to_pylist())[encoded.indices.to_numpy()]
+        distinct = encoded.dictionary.to_numpy(zero_copy_only=False).tolist()
+        which = self._look_up(distinct)[encoded.indices.to_numpy()]
         ends = np.array(self._ends)[which]
         begins = np.array(self._begins)[which]
         is_final = ends == _ALWAYS
@@ -204,7 +206,8 @@ class Tokenizer:
 
     def _look_up(self, chunks: list[str]) -> np.ndarray:
         """Return the numbers of some distinct strings."""
-        new = [chunk for chunk in chunks if chunk not in self._number]
+        numbers = list(map(self._number.get, chunks))
+        new = [chunk for chunk, number in zip(chunks, numbers, strict=True) if number is None]
         if len(self._number) + len(new) > REMEMBERED:
             self._forget()
             new = chunks
@@ -221,7 +224,9 @@ class Tokenizer:
         tokens_final = dict(zip(final, split_tokens(final, final=True), strict=True))
         for chunk, tokens, end in zip(marked, split_tokens(marked, final=False), ends, strict=True):
             self._remember(chunk, tokens, tokens_final.get(chunk), end)
-        return np.fromiter(map(self._number.__getitem__, chunks), np.int64, len(chunks))
+        if new:
+            numbers = list(map(self._number.__getitem__, chunks))
+        return np.array(numbers, dtype=np.int32)
 
     def _remember(self, chunk: str, inside: list[str], final: list[str] | None, end: int) -> None:
         self._number[chunk] = len(self._number)

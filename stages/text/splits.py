@@ -8,7 +8,7 @@ NOT_GIVEN = -1
 
 def draw_splits(
     given: np.ndarray,
-    units: np.ndarray,
+    units: np.ndarray | None,
     strata: np.ndarray,
     validation_share: float,
     test_share: float,
@@ -21,7 +21,8 @@ def draw_splits(
 
     Args:
         given: the split that the source says or NOT_GIVEN, of shape (documents,).
-        units: documents of the same unit stay together, of shape (documents,).
+        units: documents of the same unit stay together, of shape (documents,); None draws each by
+            itself.
         strata: what is to be found in every split alike, such as labels, of shape (documents,).
         validation_share: of the units that go to validation.
         test_share: of those that go to test.
@@ -39,14 +40,16 @@ def draw_splits(
 def _draw(
     splits: np.ndarray,
     among: np.ndarray,
-    units: np.ndarray,
+    units: np.ndarray | None,
     strata: np.ndarray,
     validation_share: float,
     test_share: float,
     generator: np.random.Generator,
 ) -> None:
     rows = np.flatnonzero(among)
-    _, first, unit = np.unique(units[rows], return_index=True, return_inverse=True)
+    first = unit = np.arange(len(rows))
+    if units is not None:
+        _, first, unit = np.unique(units[rows], return_index=True, return_inverse=True)
     # In order of the strata, and by chance within each, every n-th unit is held out.
     order = np.lexsort((generator.random(len(first)), strata[rows][first]))
     held_out = validation_share + test_share

@@ -54,7 +54,8 @@ class Counts:
     def add(self, batch: TokenizedBatch) -> None:
         """Add the counts of a batch."""
         row = self._row
-        rows = [row.setdefault(token, len(row)) for token in batch.distinct.to_pylist()]
+        distinct = batch.distinct.to_numpy(zero_copy_only=False)
+        rows = [row.setdefault(token, len(row)) for token in distinct.tolist()]
         while len(row) > self._counts.shape[1]:
             self._counts = np.concatenate([self._counts, np.zeros_like(self._counts)], axis=1)
         self._counts[:, rows] += batch.counts

@@ -77,13 +77,12 @@ def count(documents: pa.Table, tokens: Tokens) -> TokenizedBatch:
     counts = np.zeros((len(SPLITS) + 1, len(distinct)), dtype=np.int64)
     flat = np.bincount(of_split * len(distinct) + ids, minlength=counts[:-1].size)
     counts[:-1] = flat.reshape(len(SPLITS), len(distinct))
-    # By columns, the documents of a token stand in order, so that a new one can be seen.
+    # By columns, the documents of a token stand in order, so that equal ones are neighbours.
     train = of_split == SPLITS.index("train")
     by_token = scipy.sparse.coo_array(
         (np.ones(train.sum(), np.int8), (of_document[train], ids[train])),
         shape=(len(documents), len(distinct)),
-    ).tocsr().tocsc()  # fmt: skip
-    by_token.sum_duplicates()
+    ).tocsc(copy=False)
     counts[-1] = np.diff(by_token.indptr)
 
     def column(offsets: np.ndarray, values: pa.Array) -> pa.ListArray:

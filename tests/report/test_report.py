@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -29,7 +30,7 @@ VARIANTS = {
     "project": ["words"],
 }
 PARAMS = {
-    "text": {"collect": {"corpus": "<script>alert('caught')</script>"}},
+    "corpus": "<script>alert('caught')</script>",
     "embedding": {"models": {"cbow": {}, "skipgram": {}}},
     "sequence": {"cells": ["gru"]},
     "clustering": {"cluster": {"words": {}}},
@@ -54,35 +55,7 @@ def write_json(path: Path, value):
 @pytest.fixture
 def small(inputs):
     """Inputs of every room, as small as they may be, with words that try to be markup."""
-    documents = pd.DataFrame(
-        {
-            "doc_id": ["a#1", "a#2"],
-            "split": ["train", "test"],
-            "text": [f"{HOSTILE} is what this document says in so many words.", "x " * 40],
-            "label": "a",
-        }
-    )
-    documents.to_parquet(inputs.data["text"] / "documents.parquet")
-    tokens = pd.DataFrame({"doc_id": ["a#1", "a#2"], "tokens": [[HOSTILE, "is"], ["x"]]})
-    tokens.to_parquet(inputs.data["text"] / "tokens.parquet")
-    vocabulary = {"token": [HOSTILE, "is"], "count": [3, 2], "document_count": [2, 1]}
-    pd.DataFrame(vocabulary).to_parquet(inputs.data["text"] / "vocabulary.parquet")
-    write_json(
-        inputs.metrics / "collect.json",
-        {
-            "corpus": "embedded", "split_unit": "paragraph", "articles": 1, "labels": 1,
-            "documents": {"total": 2, "train": 1, "validation": 0, "test": 1},
-            "dropped": {"too_short": 4},
-        },
-    )  # fmt: skip
-    write_json(
-        inputs.metrics / "tokenize.json",
-        {
-            "tokens": {"total": 5, "train": 5, "validation": 0, "test": 0},
-            "types": 2, "vocabulary": 2, "dropped": {"no_token": 0},
-            "coverage": {"validation": 0.0, "test": 0.5},
-        },
-    )  # fmt: skip
+    write_text(inputs)
     for model, spearman in (("cbow", 0.2), ("skipgram", 0.4)):
         write_json(
             inputs.metrics / f"evaluate_embedding/{model}.json",
@@ -114,9 +87,58 @@ def small(inputs):
     write_clusters(inputs)
     write_music(inputs)
     contract = Contract("things", pa.schema([pa.field("n", pa.int64(), nullable=False)]))
-    checked = {"things": contract.check(pa.table({"n": [1, 2]}))}
+    pq.write_table(pa.table({"n": [1, 2]}), inputs.validation / "things.parquet")
+    checked = {"things": contract.check(inputs.validation / "things.parquet")}
     write_json(inputs.validation / "train_embedding/cbow.json", checked)
     return inputs
+
+
+def write_text(inputs):
+    folder = inputs.data["text"]
+    frames = {
+        "vocabulary": {
+            "token": ["<unk>", "<bos>", "<eos>", HOSTILE, "is", "so"],
+            "count": [1, 2, 2, 3, 2, 1], "document_count": [None, 1, 1, 2, 1, 1],
+        },
+        "lengths": {"split": ["test", "train", "train"], "tokens": [1, 1, 9],
+                    "documents": [1, 2, 1]},
+        "growth": {"tokens": [2, 4, 5], "types": [1, 2, 2]},
+        "label_words": {"label": ["a", "a", "b"], "token": [HOSTILE, "so", "is"],
+                        "score": [3.0, 2.0, 1.0], "count": [3, 2, 1]},
+        "examples": {
+            "doc_id": ["a#1", HOSTILE], "split": ["train", "test"],
+            "text": [f"{HOSTILE} is what this document says. So.", "x " * 40],
+            "tokens": [[HOSTILE, "is", "so"], ["x"]], "sentence_lengths": [[2, 1], [1]],
+        },
+    }  # fmt: skip
+    for name, columns in frames.items():
+        pd.DataFrame(columns).to_parquet(folder / f"{name}.parquet")
+    write_json(
+        inputs.metrics / "collect.json",
+        {
+            "corpus": {"name": "mine", "title": HOSTILE, "licence": "none", "homepage": None,
+                       "language": "english", "sources": ["data/raw: m.csv"]},
+            "split_unit": "document", "groups": 1, "labels": 1, "given_splits": ["test"],
+            "documents": {"total": 2, "train": 1, "validation": 0, "test": 1},
+            "dropped": {"too_short": 4}, "changed": {"markup": 3, "cut": 0},
+            "examples": [f"m.csv line 2: {HOSTILE}"],
+        },
+    )  # fmt: skip
+    write_json(
+        inputs.metrics / "tokenize.json",
+        {
+            "language": "english",
+            "tokens": {"total": 5, "train": 5, "validation": 0, "test": 0},
+            "sentences": {"total": 3, "train": 2, "validation": 0, "test": 1},
+            "types": 2, "vocabulary": 3, "dropped": {"no_token": 0},
+            "coverage": {"train": 1.0, "validation": None, "test": 0.5},
+        },
+    )  # fmt: skip
+    write_json(
+        inputs.metrics / "describe.json",
+        {"zipf_exponent": -1.07, "zipf_factor": 3.0, "heaps_exponent": 0.6, "heaps_factor": 1.5,
+         "labels": 2, "labels_described": 2},
+    )  # fmt: skip
 
 
 def write_clusters(inputs):
@@ -238,9 +260,9 @@ def test_damaged_inputs_are_told(small):
     (small.metrics / "collect.json").write_text("{")
     with pytest.raises(StageError, match=r"collect\.json is damaged"):
         small.metric("collect")
-    (small.data["text"] / "tokens.parquet").write_bytes(b"PAR1")
-    with pytest.raises(StageError, match=r"tokens\.parquet is damaged"):
-        small.table("text", "tokens")
+    (small.data["text"] / "lengths.parquet").write_bytes(b"PAR1")
+    with pytest.raises(StageError, match=r"lengths\.parquet is damaged"):
+        small.table("text", "lengths")
 
 
 def test_numbers_are_rounded_and_none_is_a_dash():

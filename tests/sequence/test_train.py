@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
+from corpora import vocabulary
 from safetensors import safe_open
 
 from stages.checkpoint import Checkpoint
@@ -46,7 +47,7 @@ def stage(tmp_path, monkeypatch):
     splits = [split for split, n in documents.items() for _ in range(n)]
     rows = {"split": splits, "tokens": [WORDS * 2] * len(splits)}
     pq.write_table(pa.table(rows), "tokens.parquet")
-    pq.write_table(pa.table({"token": WORDS}), "vocabulary.parquet")
+    pq.write_table(vocabulary(dict.fromkeys(WORDS, 1)), "vocabulary.parquet")
     vectors = np.random.default_rng(0).normal(size=(6, 8))
     pq.write_table(pa.table({"token": WORDS, "vector": to_column(vectors)}), "vectors.parquet")
 

@@ -7,7 +7,7 @@ from stages.text.splits import NOT_GIVEN, TEST, TRAIN, VALIDATION, draw_splits
 def draw(n, validation=0.1, test=0.2, seed=1, given=None, units=None, strata=None):
     return draw_splits(
         np.full(n, NOT_GIVEN, dtype=np.int8) if given is None else np.array(given, dtype=np.int8),
-        np.arange(n) if units is None else units,
+        units,
         np.zeros(n) if strata is None else strata,
         validation,
         test,
