@@ -16,8 +16,8 @@ from stages.text.contracts import EXAMPLES, GROWTH, LABEL_WORDS, LENGTHS
 from stages.vocabulary import read_words
 
 GROWTH_POINTS = 60
-# Documents that are short enough to be read in a report.
-EXAMPLE_CHARACTERS = (40, 300)
+# Characters of the documents that a report shows; longer ones only where these are too few.
+SHORTEST_EXAMPLE, LONGEST_EXAMPLE = 20, 300
 
 
 class DescribeParams(Params):
@@ -129,18 +129,14 @@ class Description:
 
 
 def examples(documents: Path, tokens: Path, n: int) -> pa.Table:
-    """Return `n` documents of a readable length from all over the corpus, with their tokens."""
-    readable = []
-    for batch in pq.ParquetFile(documents).iter_batches(columns=["doc_id", "text"]):
-        length = pc.utf8_length(batch["text"])
-        fits = pc.and_(
-            pc.greater_equal(length, EXAMPLE_CHARACTERS[0]),
-            pc.less_equal(length, EXAMPLE_CHARACTERS[1]),
-        )
-        readable.append(batch["doc_id"].filter(fits))
-    names = pa.chunked_array(readable, pa.string())
-    places = np.unique(np.linspace(0, len(names) - 1, n).astype(int)) if len(names) else []
-    chosen = names.take(pa.array(places, pa.int64())).to_pylist()
+    """Return `n` documents from all over the corpus, with their tokens: short ones, to be read."""
+    batches = pq.ParquetFile(documents).iter_batches(columns=["text"])
+    lengths = np.concatenate([pc.utf8_length(batch["text"]).to_numpy() for batch in batches])
+    shortest = np.sort(lengths[lengths >= SHORTEST_EXAMPLE])[:n]
+    longest = max(LONGEST_EXAMPLE, shortest.max(initial=0))
+    rows = np.flatnonzero((lengths >= SHORTEST_EXAMPLE) & (lengths <= longest))
+    rows = rows[np.unique(np.linspace(0, len(rows) - 1, n).astype(int))] if len(rows) else rows
+    chosen = pq.read_table(documents, columns=["doc_id"])["doc_id"].take(rows).to_pylist()
     if not chosen:
         return EXAMPLES.schema.empty_table()
     wanted = [("doc_id", "in", chosen)]
