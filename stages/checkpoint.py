@@ -1,4 +1,7 @@
-"""Where a training run stands, so that a killed one continues and ends with the same bytes."""
+"""Where a training run stands, so that a killed one continues and ends with the same bytes.
+
+torch is imported only by those who train with it: it takes seconds.
+"""
 
 import hashlib
 import json
@@ -6,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.numpy import save_file
 
 from stages.params import Params
 
@@ -33,52 +36,69 @@ class Checkpoint:
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         self._fingerprint = digest.hexdigest()
 
-    def save(self, parts: Mapping[str, Any], progress: dict[str, Any]) -> None:
-        """Write the state of `parts` (anything with `state_dict`), the random state and `progress`.
+    def save(self, parts: Mapping[str, Any], progress: Any) -> None:
+        """Write the state of `parts` (anything with `state_dict`), random state and `progress`.
 
         `progress` is what the training loop needs beside them, as JSON values.
         """
+        import torch
+
         state = {name: part.state_dict() for name, part in parts.items()}
         tensors = {"random_state": torch.get_rng_state()}
         skeleton = _split(state, "", tensors)
+        arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+        self.save_arrays(arrays, {"skeleton": skeleton, "progress": progress})
+
+    def restore(self, parts: Mapping[str, Any]) -> Any:
+        """Load what `save` wrote into `parts` and return its `progress`; None to start afresh."""
+        import torch
+
+        saved = self.restore_arrays()
+        if saved is None:
+            return None
+        arrays, state = saved
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        states = _join(state["skeleton"], tensors)
+        for name, part in parts.items():
+            part.load_state_dict(states[name])
+        torch.set_rng_state(tensors["random_state"])
+        return state["progress"]
+
+    def save_arrays(self, arrays: Mapping[str, np.ndarray], progress: Any) -> None:
+        """Write arrays and, as JSON values, what the training loop needs beside them."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         partial = self.path.with_name(f"{self.path.name}.partial")
-        metadata = {
-            "fingerprint": self._fingerprint,
-            "skeleton": json.dumps(skeleton),
-            "progress": json.dumps(progress),
-        }
-        save_file(tensors, partial, metadata)
+        metadata = {"fingerprint": self._fingerprint, "progress": json.dumps(progress)}
+        # An array of no dimension has none to be contiguous in.
+        save_file({k: np.asarray(v, order="C") for k, v in arrays.items()}, partial, metadata)
         partial.replace(self.path)
 
-    def restore(self, parts: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Load what `save` wrote into `parts` and return its `progress`; None to start afresh."""
+    def restore_arrays(self) -> tuple[dict[str, np.ndarray], Any] | None:
+        """Return what `save_arrays` wrote; None to start afresh."""
         try:
-            with safe_open(self.path, "pt") as file:
+            with safe_open(self.path, "np") as file:
                 metadata = file.metadata() or {}
                 if metadata.get("fingerprint") != self._fingerprint:
                     return None
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+                arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         except (FileNotFoundError, SafetensorError):
             return None
-        state = _join(json.loads(metadata["skeleton"]), tensors)
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
-        torch.set_rng_state(tensors["random_state"])
-        return json.loads(metadata["progress"])
+        return arrays, json.loads(metadata["progress"])
 
     def remove(self) -> None:
         """Delete the checkpoint: its output has been written."""
         self.path.unlink(missing_ok=True)
 
 
-def _split(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
+def _split(value: Any, path: str, tensors: dict[str, Any]) -> Any:
     """Move the tensors inside `value` to `tensors` and return the rest as JSON values.
 
     Dictionaries become lists of pairs, so that keys that are numbers stay numbers.
     """
+    import torch
+
     if isinstance(value, torch.Tensor):
-        tensors[path] = value.detach().clone().contiguous()
+        tensors[path] = value.detach()
         return {"tensor": path}
     if isinstance(value, Mapping):
         return {"pairs": [[k, _split(v, f"{path}/{k}", tensors)] for k, v in value.items()]}
@@ -87,7 +107,7 @@ def _split(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
     return {"value": value}
 
 
-def _join(skeleton: Any, tensors: dict[str, torch.Tensor]) -> Any:
+def _join(skeleton: Any, tensors: dict[str, Any]) -> Any:
     if "tensor" in skeleton:
         return tensors[skeleton["tensor"]]
     if "pairs" in skeleton:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tiny import TINY, copy_project, run, set_params
+from tiny import KEPT, TINY, copy_project, keep_params, run, set_params
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +22,7 @@ def tiny_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     described = yaml.safe_load((project / "conf/corpus/own.yaml").read_text(encoding="utf-8"))
     described["sources"] = [{"path": "tiny"}]
     (project / "conf/corpus/tiny.yaml").write_text(yaml.safe_dump(described), encoding="utf-8")
+    keep_params(project / "params.yaml", KEPT)
     set_params(project / "params.yaml", TINY)
     return project
 

@@ -15,10 +15,14 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 TINY = {
     "corpus": "tiny",
     "text.tokenize.min_count": 2,
-    "embedding.models.cbow.dimensions": 8,
-    "embedding.models.cbow.epochs": 1,
     "embedding.models.skipgram.dimensions": 8,
     "embedding.models.skipgram.epochs": 1,
+    "embedding.models.glove.dimensions": 8,
+    "embedding.models.glove.epochs": 2,
+    "embedding.evaluate.blanks": 50,
+    "embedding.evaluate.map_words": 40,
+    "embedding.evaluate.bootstrap_samples": 50,
+    "embedding.compare.bootstrap_samples": 50,
     "sequence.language_model.hidden_size": 8,
     "sequence.language_model.epochs": 2,
     "sequence.language_model.cutoffs": [50, 200],
@@ -32,6 +36,23 @@ TINY = {
     "music.train_composer.rounds_per_checkpoint": 5,
     "music.compose.samples": 20,
 }
+
+
+# Enough to see that sparse, predicted and counted vectors go their way through every stage; the
+# tests of the rooms run each kind.
+KEPT = {"embedding.models": ["onehot", "skipgram", "glove"]}
+
+
+def keep_params(path: Path, kept: dict[str, list[str]]) -> None:
+    """Take all but some keys out of sections of a params file."""
+    params = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for name, keys in kept.items():
+        section = params
+        for part in name.split("."):
+            section = section[part]
+        for key in set(section) - set(keys):
+            del section[key]
+    path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
 
 
 def set_params(path: Path, values: dict[str, Any]) -> None:

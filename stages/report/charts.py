@@ -64,6 +64,39 @@ def fitted(
     return _specification(points + line, description)
 
 
+def fitted_line(
+    rows: pd.DataFrame, x: str, y: str, titles: tuple[str, str], description: str
+) -> dict[str, Any]:
+    """Return points of `y` over `x`, and dashed the line on which both are equal.
+
+    Args:
+        rows: columns `x`, `y`, token and neighbour, which name a point.
+        x: to the right.
+        y: upwards.
+        titles: of both axes.
+        description: what a screen reader says.
+    """
+    base = alt.Chart(alt.Data(values=rows.to_dict("records"), name=f"{x}_{y}"))
+    points = base.mark_circle(size=22, opacity=0.4, color=COLOURS[0]).encode(
+        x=alt.X(f"{x}:Q", title=titles[0]),
+        y=alt.Y(f"{y}:Q", title=titles[1]),
+        tooltip=["token:N", "neighbour:N", *(alt.Tooltip(f"{c}:Q", format=".2f") for c in (x, y))],
+    )
+    line = base.mark_line(strokeDash=[6, 4], color=COLOURS[1]).encode(x=f"{x}:Q", y=f"{x}:Q")
+    return _specification(points + line, description)
+
+
+def spectrum(rows: pd.DataFrame, description: str) -> dict[str, Any]:
+    """Return bars of the column `singular value` over `axis`."""
+    chart = alt.Chart(alt.Data(values=rows.to_dict("records"), name="spectrum"))
+    marks = chart.mark_bar(color=COLOURS[0]).encode(
+        x=alt.X("axis:Q", title="axis", scale=alt.Scale(nice=False)),
+        y=alt.Y("singular value:Q"),
+        tooltip=["axis:Q", alt.Tooltip("singular value:Q", format=".4g")],
+    )
+    return _specification(marks, description)
+
+
 def histogram(rows: pd.DataFrame, title: str, description: str) -> dict[str, Any]:
     """Return bars from `left` to `right` (powers of ten) that are `documents` high."""
     chart = alt.Chart(alt.Data(values=rows.to_dict("records"), name="bins"))
@@ -116,6 +149,30 @@ def cluster_map(points: pd.DataFrame, name: str, description: str) -> dict[str, 
     )
     specification = _specification(chart, description)
     return specification | {"height": 460}
+
+
+def word_map(points: pd.DataFrame, models: list[str], description: str) -> dict[str, Any]:
+    """Return a map of words with a choice of models.
+
+    Args:
+        points: columns model, token, label (the word, or nothing), x and y.
+        models: the choice; the first that is no baseline is shown.
+        description: what a screen reader says.
+    """
+    choice = alt.binding_select(options=models, name="model ")
+    shown = alt.param(name="model_of_map", value=models[0], bind=choice)
+    axis = alt.Axis(labels=False, ticks=False, grid=False, domain=False, title=None)
+    base = (
+        alt.Chart(alt.Data(values=points.to_dict("records"), name="map"))
+        .transform_filter("datum.model === model_of_map")
+        .encode(
+            x=alt.X("x:Q", axis=axis, scale=alt.Scale(domain=[-1.05, 1.05])),
+            y=alt.Y("y:Q", axis=axis, scale=alt.Scale(domain=[-1.05, 1.05])),
+        )
+    )
+    dots = base.mark_circle(size=45, opacity=0.6, color=COLOURS[0]).encode(tooltip=["token:N"])
+    names = base.mark_text(fontSize=11, dy=-8).encode(text="label:N")
+    return _specification((dots + names).add_params(shown), description) | {"height": 460}
 
 
 def piano_roll(notes: pd.DataFrame, description: str) -> dict[str, Any]:

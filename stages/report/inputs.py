@@ -21,6 +21,7 @@ class Inputs:
         metrics: JSON, a file per stage or a folder of files per stage with several.
         validation: results of the checks, in the same order.
         curves: CSV, likewise.
+        costs: CSV, a file per room, of what was measured beside the runs.
         variants: of each stage that has several, in the order of the parameters. What else lies
             in the folders is of variants that were taken out, and no part of the report.
     """
@@ -29,6 +30,7 @@ class Inputs:
     metrics: Path
     validation: Path
     curves: Path
+    costs: Path
     variants: dict[str, list[str]]
 
     def metric(self, stage: str) -> dict[str, Any]:
@@ -45,6 +47,13 @@ class Inputs:
         """Return the training curve of each variant of a stage, by its name."""
         files = {name: self.curves / stage / f"{name}.csv" for name in self.variants[stage]}
         return {name: pd.read_csv(path) for name, path in files.items() if path.exists()}
+
+    def cost(self, room: str) -> dict[str, dict[str, Any]]:
+        """Return what was measured of each model of a room, by its name; often nothing."""
+        path = self.costs / f"{room}.csv"
+        if not path.exists():
+            return {}
+        return pd.read_csv(path, index_col="model").to_dict("index")
 
     def checks(self) -> dict[str, dict[str, Any]]:
         """Return the results of each table's checks, by the stage that wrote the tables."""

@@ -107,6 +107,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("metrics", type=Path)
     parser.add_argument("validation", type=Path)
     parser.add_argument("curves", type=Path)
+    parser.add_argument("costs", type=Path, help="folder of what benchmarks have measured")
     parser.add_argument("index", type=Path)
     parser.add_argument("pages", type=Path, help="folder of the rooms' pages")
     args = parser.parse_args(argv)
@@ -121,7 +122,7 @@ def main(argv: list[str] | None = None) -> None:
         "cluster": list(kinds),
         "project": list(kinds),
     }
-    inputs = Inputs(data, args.metrics, args.validation, args.curves, variants)
+    inputs = Inputs(data, args.metrics, args.validation, args.curves, args.costs, variants)
     builders = (text, embedding, sequence, clustering, music, validation)
     pages = [builder.build(inputs) for builder in builders]
     with Outputs() as outputs:

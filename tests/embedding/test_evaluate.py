@@ -1,66 +1,109 @@
-import numpy as np
+import json
+
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
+import yaml
+from gensim.models import KeyedVectors
 
-from stages.embedding.evaluate import (
-    SIMILARITY_SETS,
-    nearest_neighbours,
-    read_pairs,
-    similarity_score,
-)
-from stages.vectors import unit_length
+from stages.embedding import compare, export, look_up
+from stages.embedding.evaluate import main
+from stages.errors import StageError
 
-TOKENS = ["north", "near_north", "east", "south"]
-UNITS = unit_length(np.array([[0, 2], [0.1, 1], [3, 0], [0, -1]], dtype=float))
-ROWS = {token: row for row, token in enumerate(TOKENS)}
+from .conftest import SECTIONS
 
-
-def pairs(*rows):
-    return pd.DataFrame(rows, columns=["word_a", "word_b", "score"])
-
-
-def test_order_that_people_agree_with_scores_one():
-    judged = pairs(("north", "near_north", 9), ("north", "east", 5), ("north", "south", 1))
-    assert similarity_score(judged, ROWS, UNITS) == {
-        "pairs": 3,
-        "covered": 3,
-        "spearman": pytest.approx(1.0),
-    }
+PARAMS = {
+    "words": ["w1", "w2", "never"], "neighbours": 2, "arithmetic": ["w1 - w2 + w3"], "blanks": 20,
+    "blank_window": 2, "blank_examples": 2, "map_words": 8, "map_skip_words": 1, "perplexity": 3.0,
+    "bootstrap_samples": 20, "seed": 1,
+}  # fmt: skip
+TABLES = ["neighbours", "sums", "blanks", "likely", "positions", "fit", "judgements"]
 
 
-def test_uncovered_pairs_do_not_count_and_too_few_give_no_score():
-    judged = pairs(("north", "near_north", 9), ("north", "up", 5), ("down", "south", 1))
-    score = similarity_score(judged, ROWS, UNITS)
-    assert score == {"pairs": 3, "covered": 1, "spearman": None}
+@pytest.fixture
+def evaluate(train, folder):
+    """Train and judge a model; returns the metrics."""
+    labels = pd.DataFrame({"label": ["a"] * 3 + ["b"] * 3, "token": [f"w{n}" for n in range(1, 7)]})
+    labels.to_parquet("label_words.parquet")
+    (folder / "sets").mkdir()
+    own = "word_a,word_b,score\nw1,w2,9\nw1,w3,5\nw2,w4,3\nw1,w5,1\n"
+    (folder / "sets/mine.csv").write_text(own)
+
+    def run(kind):
+        train(kind)
+        sections = {"embedding": {"evaluate": PARAMS, "models": {kind: {}},
+                                  "compare": {"bootstrap_samples": 20, "seed": 1}}}  # fmt: skip
+        (folder / "params.yaml").write_text(yaml.safe_dump(sections))
+        inputs = [f"{kind}/vectors.parquet", f"{kind}/model.safetensors", "tokens.parquet",
+                  "vocabulary.parquet", "label_words.parquet", "sets"]  # fmt: skip
+        tables = [f"judged/{kind}/{name}.parquet" for name in TABLES]
+        rest = [f"{kind}/metrics.json", f"{kind}/checks.json"]
+        main([*inputs, *tables, *rest, "--params", "embedding.evaluate"])
+        return json.loads((folder / kind / "metrics.json").read_text())
+
+    return run
 
 
-def test_equal_similarities_give_no_score_and_not_nan():
-    judged = pairs(*[("north", "east", n) for n in range(4)])
-    assert similarity_score(judged, ROWS, UNITS)["spearman"] is None
+@pytest.mark.parametrize("kind", list(SECTIONS))
+def test_every_kind_is_judged(evaluate, folder, kind):
+    metrics = evaluate(kind)
+    scores = metrics["scores"]
+    assert scores["WordSim-353"] == {
+        "score": None, "low": None, "high": None, "covered": 0, "items": 351,
+    }  # fmt: skip
+    assert scores["mine"]["covered"] == 4
+    assert scores["blanks, first 5"]["items"] == 20
+    assert scores["outliers"]["items"] == 6
+    assert metrics["words_without_vector"] == ["never"]
+    assert metrics["baselines"]["outliers"] == pytest.approx(1 / 4)
+    tables = {name: pq.read_table(f"judged/{kind}/{name}.parquet") for name in TABLES}
+    assert len(tables["judgements"]) == 4 + 3 * 20 + 6
+    assert (len(tables["fit"]) > 0) == (kind == "glove")
+    assert (scores["mine"]["score"] is None) == (kind == "onehot")
+    assert len(tables["positions"]) == (0 if kind == "onehot" else 8)
+    assert metrics["bytes"]["vectors"] == (folder / kind / "vectors.parquet").stat().st_size
+    if kind == "onehot":
+        assert metrics["numbers_per_word"] == 1
+        assert metrics["dimensions"] == metrics["words"]
 
 
-def test_neighbours_are_sorted_without_the_word_itself():
-    rows = nearest_neighbours(["north", "missing"], 3, TOKENS, UNITS).to_pylist()
-    assert [(r["token"], r["rank"], r["neighbour"]) for r in rows] == [
-        ("north", 1, "near_north"),
-        ("north", 2, "east"),
-        ("north", 3, "south"),
-    ]
-    assert rows[2]["cosine_similarity"] == pytest.approx(-1)
+def test_comparison_reads_the_models_of_params(evaluate, folder):
+    evaluate("glove")
+    arguments = ["judged", "comparison.parquet", "metrics.json", "checks.json",
+                 "--params", "embedding.compare", "--models", "embedding.models"]  # fmt: skip
+    compare.main(arguments)
+    verdict = json.loads((folder / "metrics.json").read_text())["mine"]
+    assert verdict["best"] == "glove"
+    section = yaml.safe_load((folder / "params.yaml").read_text())
+    section["embedding"]["models"]["lost"] = {}
+    (folder / "params.yaml").write_text(yaml.safe_dump(section))
+    with pytest.raises(StageError, match="dvc repro evaluate_embedding@lost"):
+        compare.main(arguments)
 
 
-def test_more_neighbours_than_words_gives_them_all():
-    assert nearest_neighbours(["north"], 10, TOKENS, UNITS).num_rows == 3
-    assert nearest_neighbours(["missing"], 10, TOKENS, UNITS).num_rows == 0
+@pytest.mark.parametrize("name", ["out.txt", "out.vec", "out.bin"])
+def test_exported_vectors_are_read_by_others(train, folder, name):
+    train("cbow")
+    export.main(["cbow/vectors.parquet", name])
+    read = KeyedVectors.load_word2vec_format(folder / name, binary=name.endswith("bin"))
+    rows = pq.read_table("cbow/vectors.parquet").to_pylist()
+    assert read.index_to_key == [row["token"] for row in rows]
+    assert read[rows[3]["token"]] == pytest.approx(rows[3]["vector"], rel=1e-5)
 
 
-@pytest.mark.parametrize(("name", "n"), [("WordSim-353", 353), ("SimLex-999", 999)])
-def test_sets_are_whole(name, n):
-    judged = read_pairs(name)
-    assert len(judged) == n
-    assert judged["score"].between(0, 10).all()
-    assert set(SIMILARITY_SETS) == {"WordSim-353", "SimLex-999"}
+def test_what_cannot_be_exported_is_told(train):
+    train("onehot")
+    with pytest.raises(StageError, match="is sparse"):
+        export.main(["onehot/vectors.parquet", "out.txt"])
+    with pytest.raises(StageError, match="has to end in"):
+        export.main(["onehot/vectors.parquet", "out.csv"])
 
 
-def test_zero_vectors_stay_zero():
-    np.testing.assert_array_equal(unit_length(np.zeros((2, 3))), np.zeros((2, 3)))
+def test_words_are_looked_up(train, capsys):
+    train("fasttext")
+    look_up.main(["fasttext/vectors.parquet", "fasttext/model.safetensors", "w1", "w1w2"])
+    printed = capsys.readouterr().out
+    assert "w1w2 (not in the corpus; from its n-grams)" in printed
+    train("skipgram")
+    with pytest.raises(StageError, match="'w1w2' has no neighbours"):
+        look_up.main(["skipgram/vectors.parquet", "skipgram/model.safetensors", "w1w2"])

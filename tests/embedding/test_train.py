@@ -1,86 +1,113 @@
+import json
+
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import scipy.sparse
 import yaml
-from corpora import vocabulary
-from gensim.models import Word2Vec
 
-from stages.embedding.train import Word2VecParams, main, train_word2vec
+from stages.checkpoint import Checkpoint
+from stages.embedding.model import read_model
+from stages.embedding.train import TRAINERS
 from stages.errors import StageError
 
-SECTION = {
-    "kind": "skipgram",
-    "dimensions": 6,
-    "window": 2,
-    "negative_samples": 3,
-    "subsampling": 0.01,
-    "learning_rate": 0.05,
-    "epochs": 3,
-    "seed": 5,
-}
+from .conftest import SECTIONS
+
+TRAINED = [kind for kind in TRAINERS if kind != "pretrained"]
 
 
-@pytest.fixture(scope="module")
-def sentences():
-    draw = np.random.default_rng(1)
-    return [[f"w{n}" for n in draw.zipf(1.6, 12) if n < 30] for _ in range(200)]
+def test_every_kind_has_a_section_here():
+    assert set(TRAINED) == set(SECTIONS)
 
 
-def counted(sentences):
-    words, counts = np.unique([w for s in sentences for w in s], return_counts=True)
-    order = np.lexsort((words, -counts))
-    return {str(words[i]): int(counts[i]) for i in order}
+@pytest.mark.parametrize("kind", TRAINED)
+def test_stage_writes_equal_bytes_and_reads_them_back(train, folder, kind):
+    assert train(kind) == train(kind)
+    model = read_model(folder / kind / "vectors.parquet", folder / kind / "model.safetensors")
+    vocabulary = pq.read_table("vocabulary.parquet")["token"].to_pylist()[3:]
+    assert model.words == vocabulary
+    assert model.facts["kind"] == kind
+    assert model.vectors.shape == (len(vocabulary), model.facts["dimensions"])
+    assert not list(folder.rglob("*.partial")) + list(folder.rglob("*.checkpoint"))
 
 
-@pytest.mark.parametrize("kind", ["cbow", "skipgram"])
-def test_vectors_are_those_of_a_direct_call(sentences, kind):
-    params = Word2VecParams(**{**SECTION, "kind": kind})
-    counts = counted(sentences)
-    direct = Word2Vec(sg=int(kind == "skipgram"), vector_size=6, window=2, negative=3, sample=0.01,
-                      alpha=0.05, seed=5, workers=1, min_count=1)  # fmt: skip
-    direct.build_vocab_from_freq(counts, corpus_count=len(sentences))
-    direct.train(sentences, total_words=sum(map(len, sentences)), epochs=3)
-    vectors = train_word2vec(sentences, counts, params)
-    assert vectors.shape == (len(counts), 6)
-    np.testing.assert_array_equal(vectors, np.array([direct.wv[word] for word in counts]))
+@pytest.mark.parametrize("kind", [k for k in TRAINED if "seed" in SECTIONS[k]])
+def test_another_seed_gives_other_vectors(train, kind):
+    # The decomposition finds the same axes from any seed, up to rounding.
+    first, other = train(kind)[0], train(kind, seed=6)[0]
+    assert (first != other) or kind == "lsa"
 
 
-def test_same_seed_same_vectors_other_seed_others(sentences):
-    counts = counted(sentences)
-    first = train_word2vec(sentences, counts, Word2VecParams(**SECTION))
-    again = train_word2vec(sentences, counts, Word2VecParams(**SECTION))
-    other = train_word2vec(sentences, counts, Word2VecParams(**{**SECTION, "seed": 6}))
-    np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
+def test_onehot_stays_sparse(train, folder):
+    train("onehot")
+    model = read_model(folder / "onehot/vectors.parquet", folder / "onehot/model.safetensors")
+    assert scipy.sparse.issparse(model.vectors)
+    np.testing.assert_array_equal(model.vectors.toarray(), np.eye(len(model.words)))
 
 
-@pytest.fixture
-def stage(tmp_path, monkeypatch, sentences):
-    monkeypatch.chdir(tmp_path)
-    splits = ["train"] * 199 + ["test"]
-    pq.write_table(pa.table({"split": splits, "tokens": sentences[:200]}), "tokens.parquet")
-    counts = counted(sentences[:199])
-    pq.write_table(vocabulary(counts), "vocabulary.parquet")
-
-    def run(**changes):
-        section = {"embedding": {"models": {"mine": {**SECTION, **changes}}}}
-        (tmp_path / "params.yaml").write_text(yaml.safe_dump(section))
-        paths = ["tokens.parquet", "vocabulary.parquet", "vectors.parquet", "validation.json"]
-        main([*paths, "--params", "embedding.models.mine"])
-        return (tmp_path / "vectors.parquet").read_bytes()
-
-    return run
+class Killed(BaseException):
+    """What nothing catches."""
 
 
-def test_stage_writes_a_vector_per_word_in_equal_bytes(stage):
-    assert stage() == stage()
-    table = pq.read_table("vectors.parquet")
-    assert (
-        table["token"].to_pylist() == pq.read_table("vocabulary.parquet")["token"].to_pylist()[3:]
-    )
+@pytest.mark.parametrize("epoch", [1, 2])
+@pytest.mark.parametrize("kind", ["cbow", "skipgram", "fasttext", "glove"])
+def test_killed_training_goes_on_to_the_same_bytes(train, folder, monkeypatch, kind, epoch):
+    whole = train(kind)
+    save, saved = Checkpoint.save_arrays, []
+
+    def save_and_die(self, *args):
+        save(self, *args)
+        saved.append(args)
+        if len(saved) == epoch:
+            raise Killed
+
+    monkeypatch.setattr(Checkpoint, "save_arrays", save_and_die)
+    for path in (folder / kind).iterdir():
+        path.unlink()
+    with pytest.raises(Killed):
+        train(kind)
+    assert [path.name for path in (folder / kind).iterdir()] == ["model.safetensors.checkpoint"]
+    saved.clear()
+    monkeypatch.setattr(Checkpoint, "save_arrays", lambda *args: saved.append(1) or save(*args))
+    assert train(kind) == whole
+    assert len(saved) == 3 - epoch, "the epochs that were done are not done again"
 
 
-def test_unknown_kind_is_told(stage):
-    with pytest.raises(StageError, match=r"embedding\.models\.mine\.kind is 'glov'; there are: cb"):
-        stage(kind="glov")
+def test_a_checkpoint_of_other_params_is_not_continued(train, folder, monkeypatch):
+    whole = train("glove", learning_rate=0.02)
+    monkeypatch.setattr(Checkpoint, "remove", lambda self: None)
+    train("glove")
+    assert (folder / "glove/model.safetensors.checkpoint").exists()
+    assert train("glove", learning_rate=0.02) == whole
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"kind": "glov"},
+            r"embedding\.models\.mine\.kind is 'glov'; there are: onehot, lsa, cbow",
+        ),
+        ({"dimensons": 5}, r"unknown parameter 'dimensons' \(did you mean 'dimensions'\?\)"),
+        ({"workers": 0}, "'workers' is 0"),
+        ({"context": "right"}, "'context' is 'right'"),
+    ],
+)
+def test_wrong_parameters_are_told(train, changes, sentence):
+    with pytest.raises(StageError, match=sentence):
+        train("glove", **changes)
+
+
+def test_projects_own_sections_are_valid():
+    from tiny import ROOT
+
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    for section in params["embedding"]["models"].values():
+        TRAINERS[section["kind"]][0].model_validate(section)
+
+
+def test_facts_are_json(train, folder):
+    train("glove")
+    train("lsa")
+    glove = read_model(folder / "glove/vectors.parquet", folder / "glove/model.safetensors")
+    assert len(json.loads(json.dumps(glove.facts))["cost"]) == 3

@@ -35,15 +35,16 @@ PARAMS = {
     "sequence": {"cells": ["gru"]},
     "clustering": {"cluster": {"words": {}}},
 }
+FOLDERS = ("metrics", "validation", "curves", "costs")
 HOSTILE = "<script>alert('caught')</script>"
 
 
 @pytest.fixture
 def inputs(tmp_path):
     data = {room: tmp_path / room for room in ROOMS}
-    for folder in [*data.values(), *(tmp_path / n for n in ("metrics", "validation", "curves"))]:
+    for folder in [*data.values(), *(tmp_path / n for n in FOLDERS)]:
         folder.mkdir()
-    folders = (tmp_path / name for name in ("metrics", "validation", "curves"))
+    folders = (tmp_path / name for name in FOLDERS)
     return Inputs(data, *folders, VARIANTS)
 
 
@@ -56,18 +57,7 @@ def write_json(path: Path, value):
 def small(inputs):
     """Inputs of every room, as small as they may be, with words that try to be markup."""
     write_text(inputs)
-    for model, spearman in (("cbow", 0.2), ("skipgram", 0.4)):
-        write_json(
-            inputs.metrics / f"evaluate_embedding/{model}.json",
-            {
-                "tokens": 2, "dimensions": 3, "words_without_vector": [],
-                "similarity": {"WordSim-353": {"spearman": spearman, "covered": 9, "pairs": 353}},
-            },
-        )  # fmt: skip
-        (inputs.data["embedding"] / model).mkdir()
-        pd.DataFrame({"token": ["war"], "rank": [1], "neighbour": [HOSTILE]}).to_parquet(
-            inputs.data["embedding"] / model / "neighbours.parquet"
-        )
+    write_embedding(inputs)
     scores = {"validation": 30.0, "test": 31.0}
     write_json(
         inputs.metrics / "estimate_ngrams.json",
@@ -198,10 +188,53 @@ def write_music(inputs):
     curve.to_csv(inputs.curves / "train_composer.csv", index=False)
 
 
+def write_embedding(inputs):
+    comparison = []
+    for model, score in (("cbow", 0.2), ("skipgram", 0.4)):
+        write_json(
+            inputs.metrics / f"evaluate_embedding/{model}.json",
+            {
+                "words": 2, "dimensions": 3, "numbers_per_word": 3.0, "words_without_vector": ["x"],
+                "bytes": {"vectors": 1000, "model": 2000, "as_dense": 24}, "fit": None,
+                "baselines": {"similarity": 0.0, "analogies": 0.1, "blanks, first 1": 0.01},
+                "sections": {"analogies": {"capitals": {"score": score, "covered": 4}}},
+            },
+        )  # fmt: skip
+        comparison.append(("WordSim-353", model, 9, score, 0.1, 0.5, 0.4 - score, 0.3 - score))
+        comparison.append(("SimLex-999", model, 0, *[None] * 5))
+        folder = inputs.data["embedding"] / model
+        folder.mkdir()
+        tables = {
+            "neighbours": {"token": ["war"], "rank": [1], "neighbour": [HOSTILE]},
+            "sums": {"expression": ["a - b + c"], "rank": [1], "token": [HOSTILE]},
+            "blanks": {"sentence": ["a ___"], "answer": ["b"], "rank": [1], "guess": [HOSTILE]},
+            "likely": {"token": ["war"], "rank": [1], "neighbour": [HOSTILE]},
+            "positions": {"token": [HOSTILE], "x": [1.0], "y": [2.0]},
+        }
+        for name, columns in tables.items():
+            pd.DataFrame(columns).to_parquet(folder / f"{name}.parquet")
+    names = ["test", "model", "items", "score", "low", "high", "behind", "behind_low"]
+    pd.DataFrame(comparison, columns=names).to_parquet(
+        inputs.data["embedding"] / "comparison.parquet"
+    )
+    none = {"best": None, "score": None, "no_worse": [], "items": 0, "measure": "spearman"}
+    best = {"best": "skipgram", "score": 0.4, "no_worse": ["cbow"], "items": 9,
+            "measure": "spearman"}  # fmt: skip
+    write_json(
+        inputs.metrics / "compare_embeddings.json", {"WordSim-353": best, "SimLex-999": none}
+    )
+
+
 def render_all(inputs, target: Path) -> dict[str, str]:
     params = target.parent / "params.yaml"
     params.write_text(yaml.safe_dump(PARAMS))
-    folders = [*inputs.data.values(), inputs.metrics, inputs.validation, inputs.curves]
+    folders = [
+        *inputs.data.values(),
+        inputs.metrics,
+        inputs.validation,
+        inputs.curves,
+        inputs.costs,
+    ]
     outputs = [target / "index.html", target / "pages"]
     render.main([str(path) for path in [params, *folders, *outputs]])
     return {path.stem: path.read_text() for path in target.rglob("*.html")}
@@ -227,7 +260,10 @@ def test_report_of_nothing_says_so(inputs, tmp_path):
 
 
 def test_report_names_winners_and_losers(small):
-    assert "skipgram agrees best" in embedding.build(small).summary
+    page = embedding.build(small)
+    assert page.summary == "skipgram is ahead in WordSim-353."
+    assert page.sections[0].blocks[1].rows == [["WordSim-353", "9", "skipgram", "0.400", "cbow"]]
+    assert page.sections[0].blocks[2].text.endswith("all models know: SimLex-999.")
     page = sequence.build(small)
     assert page.summary == (
         "gru has the lowest test perplexity, 21.0; every recurrent model beats the bigrams' 31.0."
@@ -240,10 +276,25 @@ def test_report_names_winners_and_losers(small):
     assert "gru did not beat the bigrams' 31.0" in sequence.build(small).summary
 
 
+def test_measured_costs_are_shown_where_they_were_measured(small):
+    def costs():
+        return embedding.build(small).sections[-1].blocks[0]
+
+    assert [row[-3:] for row in costs().rows] == [["–"] * 3] * 2
+    measured = {"model": ["cbow"], "seconds": [2.5], "words_per_second": [1000], "peak_mib": [300],
+                "corpus": ["news"]}  # fmt: skip
+    pd.DataFrame(measured).to_csv(small.costs / "embedding.csv", index=False)
+    assert costs().rows[0][-3:] == ["2.5", "1,000", "300"]
+    assert "on news, not in this run" in costs().caption
+
+
 def test_variants_taken_out_are_not_shown(small):
     left = dataclasses.replace(small, variants={**VARIANTS, "train_embedding": ["skipgram"]})
     left.variants["evaluate_embedding"] = ["cbow"]
-    assert embedding.build(left).summary.startswith("cbow agrees best")
+    assert [row[0] for row in embedding.build(left).sections[0].blocks[0].rows] == [
+        "cbow",
+        "knowing nothing",
+    ]
     assert left.checks() == {}
 
 

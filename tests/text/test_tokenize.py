@@ -166,7 +166,8 @@ def test_corpus_without_labels_has_no_words_of_them(run, tmp_path):
 
 @pytest.mark.parametrize(("words", "shown"), [(1, 0), (6, 10), (400, 10)])
 def test_examples_are_short_documents_or_else_the_shortest(run, tmp_path, words, shown):
-    rows = [(f"d{n}", "train", " ".join([f"word{n:02}"] * (words + n % 2)), None) for n in range(30)]
+    texts = [" ".join([f"word{n:02}"] * (words + n % 2)) for n in range(30)]
+    rows = [(f"d{n}", "train", text, None) for n, text in enumerate(texts)]
     run([*rows, ("v", "validation", "one", None), ("t", "test", "two", None)], min_count=1)
     tables, _ = described(tmp_path)
     assert len(tables["examples"]) == shown

@@ -1,0 +1,108 @@
+"""Words as directions: how similar they are, and which are nearest."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import scipy.sparse
+from sklearn.preprocessing import normalize
+
+from stages.embedding.contracts import NEIGHBOURS, SUMS
+from stages.embedding.model import Model
+from stages.embedding.word2vec import unseen_vector
+from stages.errors import StageError
+
+Rows = np.ndarray | scipy.sparse.csr_array
+
+
+class Space(NamedTuple):
+    """The vectors of a model, scaled to length 1.
+
+    Attributes:
+        words: that have a vector.
+        row_of: the row of each.
+        units: of shape (words, dimensions), dense or sparse.
+    """
+
+    words: list[str]
+    row_of: dict[str, int]
+    units: Rows
+
+    def cosines(self, queries: Rows) -> np.ndarray:
+        """Return the cosine of each query to each word, of shape (queries, words)."""
+        product = normalize(queries) @ self.units.T
+        return product.toarray() if scipy.sparse.issparse(product) else product
+
+    def cosines_of_pairs(self, a: list[int], b: list[int]) -> np.ndarray:
+        """Return the cosine of each row of `a` to that of `b`, of shape (pairs,)."""
+        if scipy.sparse.issparse(self.units):
+            return self.units[a].multiply(self.units[b]).sum(axis=1)
+        return np.einsum("ij,ij->i", self.units[a], self.units[b])
+
+
+def space_of(model: Model) -> Space:
+    """Return the words of a model as directions."""
+    row_of = {word: row for row, word in enumerate(model.words)}
+    return Space(model.words, row_of, normalize(model.vectors))
+
+
+def _nearest(cosines: np.ndarray, n: int, without: list[int]) -> list[int]:
+    """Return the `n` rows of the greatest cosines that are more than 0, greatest first."""
+    cosines = cosines.copy()
+    cosines[without] = 0
+    # Stable, so that equal similarities keep the vocabulary's order.
+    return [int(row) for row in np.argsort(-cosines, kind="stable")[:n] if cosines[row] > 0]
+
+
+def nearest_neighbours(words: list[str], n: int, space: Space, model: Model) -> pa.Table:
+    """Return the table `neighbours`: for each word that has a vector, the `n` most similar.
+
+    A model of subwords has a vector for every word, of which `seen` tells those apart that stand in
+    the corpus.
+    """
+    rows = []
+    for word in words:
+        row = space.row_of.get(word)
+        query = unseen_vector(word, model) if row is None else space.units[[row]]
+        if query is None:
+            continue
+        cosines = space.cosines(query.reshape(1, -1))[0]
+        for rank, other in enumerate(_nearest(cosines, n, [] if row is None else [row]), start=1):
+            rows.append((word, row is not None, rank, space.words[other], float(cosines[other])))
+    return _table(rows, NEIGHBOURS.schema)
+
+
+def parse_sum(expression: str) -> list[tuple[int, str]]:
+    """Return the words of `a - b + c` with their signs.
+
+    Raises:
+        StageError: it has another form.
+    """
+    words = expression.split()
+    signs = ["+", *words[1::2]]
+    if len(words) % 2 == 0 or not set(signs) <= {"+", "-"} or len(words) < 3:
+        raise StageError(
+            f"params.yaml: embedding.evaluate.arithmetic has '{expression}'; it takes words with "
+            "+ and - between them, such as king - man + woman"
+        )
+    return [(1 if sign == "+" else -1, word) for sign, word in zip(signs, words[::2], strict=True)]
+
+
+def nearest_to_sums(expressions: list[str], n: int, space: Space) -> pa.Table:
+    """Return the table `sums`: the words nearest to sums and differences of unit vectors."""
+    rows = []
+    for expression in expressions:
+        terms = parse_sum(expression)
+        if not all(word in space.row_of for _, word in terms):
+            continue
+        places = [space.row_of[word] for _, word in terms]
+        signs = scipy.sparse.csr_array(np.array([[sign for sign, _ in terms]], dtype=np.float32))
+        cosines = space.cosines(signs @ space.units[places])[0]
+        for rank, other in enumerate(_nearest(cosines, n, places), start=1):
+            rows.append((expression, rank, space.words[other], float(cosines[other])))
+    return _table(rows, SUMS.schema)
+
+
+def _table(rows: list[tuple], schema: pa.Schema) -> pa.Table:
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in schema]
+    return pa.table(columns, schema=schema)

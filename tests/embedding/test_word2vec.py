@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+from gensim.models import FastText, Word2Vec
+
+from stages.embedding.space import nearest_neighbours, space_of
+from stages.embedding.word2vec import (
+    FastTextParams,
+    Word2VecParams,
+    spelled,
+    train_word2vec,
+    unseen_vector,
+)
+
+from .conftest import SECTIONS, NoCheckpoint
+
+
+def direct(name, section, text, words, documents):
+    settings = {
+        "sg": int("skipgram" in (section["kind"], section.get("architecture"))),
+        "vector_size": 6, "window": 2, "sample": 0.01, "alpha": 0.05, "seed": 5, "workers": 1,
+        "min_count": 1, "hs": int(section["softmax"] == "hierarchical"),
+        "negative": 0 if section["softmax"] == "hierarchical" else 3,
+    }  # fmt: skip
+    if name == "fasttext":
+        model = FastText(min_n=2, max_n=3, bucket=50, **settings)
+    else:
+        model = Word2Vec(**settings)
+    counts = dict(zip(words.words, words.counts.tolist(), strict=True))
+    model.build_vocab_from_freq(counts, corpus_count=len(documents))
+    model.train(documents, total_words=sum(map(len, documents)), epochs=3)
+    return model
+
+
+@pytest.mark.parametrize("softmax", ["negative_sampling", "hierarchical"])
+@pytest.mark.parametrize("name", ["cbow", "skipgram", "fasttext"])
+def test_vectors_are_those_of_a_direct_call(text, documents, name, softmax):
+    text, words = text
+    section = {**SECTIONS[name], "softmax": softmax}
+    params = (FastTextParams if name == "fasttext" else Word2VecParams)(**section)
+    model = train_word2vec(text, words, params, NoCheckpoint())
+    theirs = direct(name, section, text, words, documents[:190])
+    np.testing.assert_array_equal(model.vectors, theirs.wv[words.words])
+    if name == "fasttext":
+        np.testing.assert_array_equal(unseen_vector("unseen", model), theirs.wv["unseen"])
+
+
+def test_only_fasttext_knows_unseen_words(text):
+    text, words = text
+    skipgram = train_word2vec(text, words, Word2VecParams(**SECTIONS["skipgram"]), NoCheckpoint())
+    assert unseen_vector("w1w2", skipgram) is None
+    assert nearest_neighbours(["w1w2"], 3, space_of(skipgram), skipgram).num_rows == 0
+    fasttext = train_word2vec(text, words, FastTextParams(**SECTIONS["fasttext"]), NoCheckpoint())
+    rows = nearest_neighbours(["w1w2", "w1"], 3, space_of(fasttext), fasttext).to_pylist()
+    assert [row["seen"] for row in rows] == [False] * 3 + [True] * 3
+
+
+def test_korean_is_spelled_in_jamo():
+    assert len(spelled("영화", jamo=True)) == 5
+    assert spelled("영화", jamo=False) == "영화"
+    assert spelled("film", jamo=True) == "film"
+
+
+def test_jamo_ngrams_bring_syllables_together(tmp_path):
+    from stages.embedding.corpus import Text, Vocabulary
+
+    from .conftest import write_tokens
+
+    documents = [["영화", "재밌다"], ["영홧", "재밌다"]] * 30
+    write_tokens(tmp_path / "t.parquet", documents, ["train"] * 60)
+    words = Vocabulary(["재밌다", "영화", "영홧"], np.array([60, 30, 30]))
+    section = {**SECTIONS["fasttext"], "jamo": True, "longest_ngram": 4, "buckets": 1000}
+    model = train_word2vec(
+        Text(tmp_path / "t.parquet", words.words), words, FastTextParams(**section), NoCheckpoint()
+    )
+    assert model.words == words.words
+    near = unseen_vector("영화ㅅ", model)
+    assert near.shape == (6,)
+    assert not np.array_equal(near, unseen_vector("전혀", model))
+
+
+def test_ngrams_from_long_to_short_are_told(train):
+    from stages.errors import StageError
+
+    with pytest.raises(StageError, match="shortest_ngram is greater than longest_ngram"):
+        train("fasttext", shortest_ngram=5)
