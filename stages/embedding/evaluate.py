@@ -22,6 +22,7 @@ from stages.embedding.corpus import Vocabulary, read_vocabulary
 from stages.embedding.evaluation_sets import analogy_sets, similarity_sets
 from stages.embedding.judge import (
     FIRST,
+    blank_test,
     judge_analogies,
     judge_blanks,
     judge_outliers,
@@ -29,6 +30,7 @@ from stages.embedding.judge import (
 )
 from stages.embedding.model import Model, read_model
 from stages.embedding.prediction import (
+    COMMON_SHARE,
     Blank,
     Predictor,
     draw_blanks,
@@ -128,7 +130,7 @@ def baselines(
         "similarity": 0.0,
         "analogies": 1 / max(len(space.words) - 3, 1),
         "outliers": float((1 / (of_label + 1)).mean()) if len(of_label) else 0.0,
-        **{f"blanks, first {k}": float((answers < k).mean()) for k in FIRST if len(answers)},
+        **{blank_test(k): float((answers < k).mean()) for k in FIRST if len(answers)},
     }
 
 
@@ -178,7 +180,8 @@ def main(argv: list[str] | None = None) -> None:
     label_words = pd.read_parquet(args.label_words)
     known = set(vocabulary.words)
     blanks = draw_blanks(args.tokens, vocabulary.words, "test", params.blanks, params.seed)
-    share = dict(zip(vocabulary.words, vocabulary.counts / vocabulary.counts.sum(), strict=True))
+    shares = vocabulary.counts / vocabulary.counts.sum()
+    common = {w for w, s in zip(vocabulary.words, shares, strict=True) if s > COMMON_SHARE}
 
     similarity = {
         name: (judge_similarity(name, pairs, space), len(pairs))
@@ -197,13 +200,14 @@ def main(argv: list[str] | None = None) -> None:
 
     n, window = params.neighbours, params.blank_window
     near = nearest_neighbours(params.words, n, space, model)
-    examples = shown_blanks(blanks, params.blank_examples, window, GUESSES_SHOWN, predictor, space)
-    shares = np.array([share[word] for word in space.words])
+    examples = shown_blanks(
+        blanks, params.blank_examples, window, GUESSES_SHOWN, predictor, space, common
+    )
     tables = [
         (NEIGHBOURS, near),
         (SUMS, nearest_to_sums(params.arithmetic, n, space)),
         (BLANKS, examples),
-        (LIKELY, likely_words(params.words, n, predictor, space, shares)),
+        (LIKELY, likely_words(params.words, n, predictor, space, common)),
         (POSITIONS, positions(space, params)),
         (FIT, points),
         (JUDGEMENTS, pa.Table.from_pandas(judgements, JUDGEMENTS.schema, preserve_index=False)),

@@ -15,6 +15,11 @@ AT_ONCE = 256
 FEWEST_OF_LABEL = 3
 
 
+def blank_test(k: int) -> str:
+    """Return the name of the test whether a blank's word is among the first k guesses."""
+    return f"blank in {k}"
+
+
 def _rows(test: str, measure: str, **columns: object) -> pd.DataFrame:
     rows = pd.DataFrame({"test": test, "measure": measure, "part": "", "wanted": 1.0, **columns})
     return rows[JUDGEMENTS.schema.names]
@@ -57,7 +62,7 @@ def judge_blanks(
     hits = fill_blanks(blanks, window, FIRST, predictor, space)
     items = [str(number) for number in range(len(blanks))]
     return pd.concat(
-        _rows(f"blanks, first {k}", ACCURACY, item=items, got=hits[:, column])
+        _rows(blank_test(k), ACCURACY, item=items, got=hits[:, column])
         for column, k in enumerate(FIRST)
     )
 

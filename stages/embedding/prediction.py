@@ -1,5 +1,6 @@
 """Words guessed from the words around them, and the other way round."""
 
+import itertools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from stages.embedding.space import Space
 
 # A blank stands in a sentence of at least so many words; shown are those of at most so many.
 SHORTEST, LONGEST_SHOWN = 6, 20
-# Words with a greater share of the text stand near everything, and are not named as neighbours.
+# Words with a greater share of the text stand near everything, and are not worth showing.
 COMMON_SHARE = 0.001
 AT_ONCE = 128
 
@@ -161,10 +162,30 @@ def fill_blanks(
 
 
 def shown_blanks(
-    blanks: list[Blank], n: int, window: int, guesses: int, predictor: Predictor, space: Space
+    blanks: list[Blank],
+    n: int,
+    window: int,
+    guesses: int,
+    predictor: Predictor,
+    space: Space,
+    common: set[str],
 ) -> pa.Table:
-    """Return the table `blanks`: short sentences and what was guessed."""
-    short = [blank for blank in blanks if len(blank.sentence) <= LONGEST_SHOWN]
+    """Return the table `blanks`: short sentences and what was guessed.
+
+    Args:
+        blanks: sentences without a word.
+        n: how many are shown.
+        window: words on each side that are looked at.
+        guesses: how many are shown of each.
+        predictor: makes them.
+        space: has the words.
+        common: words that are not worth guessing.
+    """
+    short = [
+        blank
+        for blank in blanks
+        if len(blank.sentence) <= LONGEST_SHOWN and blank.sentence[blank.place] not in common
+    ]
     places = np.unique(np.linspace(0, len(short) - 1, n).astype(int)) if short else []
     columns: list[list] = [[] for _ in BLANKS.schema]
     for place in places:
@@ -179,7 +200,7 @@ def shown_blanks(
 
 
 def likely_words(
-    words: list[str], n: int, predictor: Predictor, space: Space, shares: np.ndarray
+    words: list[str], n: int, predictor: Predictor, space: Space, common: set[str]
 ) -> pa.Table:
     """Return the table `likely`: the words that are most probable near each of some words.
 
@@ -188,7 +209,7 @@ def likely_words(
         n: how many.
         predictor: knows the probabilities; one that does not gives an empty table.
         space: has the words.
-        shares: each word's share of the text, of shape (words,).
+        common: words that stand near everything, and are not named.
     """
     columns: list[list] = [[] for _ in LIKELY.schema]
     for word in words if predictor.has_probabilities else []:
@@ -196,8 +217,8 @@ def likely_words(
             continue
         logarithms = log_softmax(predictor.scores([[word]])[0].astype(np.float64))
         order = np.argsort(-logarithms, kind="stable")
-        rare = order[(shares[order] <= COMMON_SHARE) & (order != space.row_of[word])][:n]
-        for rank, row in enumerate(rare, start=1):
+        rare = (row for row in order if space.words[row] not in {*common, word})
+        for rank, row in enumerate(itertools.islice(rare, n), start=1):
             values = (word, rank, space.words[row], float(np.exp(logarithms[row])))
             for column, value in zip(columns, values, strict=True):
                 column.append(value)

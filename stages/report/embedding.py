@@ -30,7 +30,7 @@ def build(inputs: Inputs) -> Page:
         return not_run("embedding", TITLE)
     verdicts = inputs.metric("compare_embeddings")
     names = list(models)
-    evaluated = [f"evaluate_embedding@{name}" for name in names]
+    evaluated = ["evaluate_embedding"]
     sections = [
         Section(
             "Comparison", ["compare_embeddings"], _comparison(comparison, verdicts, models)
@@ -43,48 +43,52 @@ def build(inputs: Inputs) -> Page:
         Section("Map", evaluated, _map(inputs, names)),
         Section("What the models learned from", evaluated, _fits(inputs, models)),
         Section(
-            "Size and cost", [*(f"train_embedding@{n}" for n in names)], _costs(inputs, models)
+            "Size and cost", ["train_embedding"], _costs(inputs, models)
         ),
     ]  # fmt: skip
     shown = [section for section in sections if section.blocks]
-    return Page("embedding", TITLE, _summary(verdicts), shown)
+    return Page("embedding", TITLE, _summary(verdicts, comparison), shown)
 
 
-def _summary(verdicts: dict) -> str:
+def _summary(verdicts: dict, comparison: pd.DataFrame) -> str:
     best: dict[str, list[str]] = {}
-    for test, verdict in verdicts.items():
-        if verdict["best"]:
-            best.setdefault(verdict["best"], []).append(test)
+    for test in comparison["test"].unique():
+        if verdicts[test]["best"]:
+            best.setdefault(verdicts[test]["best"], []).append(test)
     if not best:
         return "No test has enough words that the models know."
     ordered = sorted(best.items(), key=lambda item: -len(item[1]))
-    return "; ".join(f"{model} is ahead in {', '.join(tests)}" for model, tests in ordered) + "."
+    return "; ".join(f"{model} is ahead in {' and '.join(tests)}" for model, tests in ordered) + "."
 
 
 def _comparison(comparison: pd.DataFrame, verdicts: dict, models: dict) -> list[Block]:
-    tests = [test for test, verdict in verdicts.items() if verdict["best"]]
+    tests = [test for test in comparison["test"].unique() if verdicts[test]["best"]]
     baselines = next(iter(models.values()))["baselines"]
-    rows = []
-    for model in models:
-        own = comparison[comparison["model"] == model].set_index("test")
-        rows.append([model, *(_with_interval(own.loc[test]) for test in tests)])
-    rows.append(["knowing nothing", *(number(_baseline(baselines, test)) for test in tests)])
+    scores = comparison.set_index(["test", "model"])
+    rows = [
+        [
+            test,
+            number(verdicts[test]["items"]),
+            *(_with_interval(scores.loc[(test, model)]) for model in models),
+            number(_baseline(baselines, test)),
+        ]
+        for test in tests
+    ]
     blocks: list[Block] = [
         Table(
             "Scores on the items that every model covers, with 95 % bootstrap intervals: "
             "Spearman's correlation with people's scores for pairs of words, otherwise the share "
             "of right answers.",
-            ["model", *tests],
+            ["test", "items", *models, "no knowledge"],
             rows,
         ),
         Table(
             "Which model is best for what, and which cannot be told from it: the difference of "
             "their scores on equal samples of items may be 0.",
-            ["test", "items", "best", "score", "perhaps as good"],
+            ["test", "best", "score", "perhaps as good"],
             [
                 [
                     test,
-                    number(verdicts[test]["items"]),
                     verdicts[test]["best"],
                     number(verdicts[test]["score"]),
                     ", ".join(verdicts[test]["no_worse"]) or "–",
@@ -104,7 +108,7 @@ def _comparison(comparison: pd.DataFrame, verdicts: dict, models: dict) -> list[
 def _with_interval(row: pd.Series) -> str:
     if pd.isna(row["score"]):
         return "– (all alike)"
-    return f"{row['score']:.3f} ({row['low']:.2f} to {row['high']:.2f})"
+    return f"{row['score']:.3f} ({row['low']:.2f} – {row['high']:.2f})"
 
 
 def _baseline(baselines: dict[str, float], test: str) -> float:
@@ -294,8 +298,8 @@ def _costs(inputs: Inputs, models: dict) -> list[Block]:
             "Sparse against dense: how many numbers a vector has and how many of them are stored, "
             "megabytes as plain numbers and on disk (vectors, and what else the model knows)."
             f"{about}",
-            ["model", "dimensions", "stored per word", "MB as dense", "MB of vectors", "MB beside",
-             "seconds", "words a second", "peak MiB"],
+            ["model", "numbers", "stored", "MB dense", "MB vectors", "MB rest", "seconds",
+             "words/s", "peak MiB"],
             rows,
         ),
         Text(

@@ -52,7 +52,7 @@ def test_every_kind_is_judged(evaluate, folder, kind):
         "score": None, "low": None, "high": None, "covered": 0, "items": 351,
     }  # fmt: skip
     assert scores["mine"]["covered"] == 4
-    assert scores["blanks, first 5"]["items"] == 20
+    assert scores["blank in 5"]["items"] == 20
     assert scores["outliers"]["items"] == 6
     assert metrics["words_without_vector"] == ["never"]
     assert metrics["baselines"]["outliers"] == pytest.approx(1 / 4)

@@ -73,10 +73,10 @@ def test_what_always_stands_together_is_guessed(tmp_path, kind, softmax):
     assert hits.shape == (100, 2)
     assert hits[:, 1].mean() > 0.95, "one of the group"
     assert hits[:, 0].mean() > 0.2
-    shown = shown_blanks(blanks, 2, 2, 3, predictor, space).to_pylist()
+    shown = shown_blanks(blanks, 2, 2, 3, predictor, space, {"sun"}).to_pylist()
     assert len(shown) == 6
-    assert all("___" in row["sentence"] for row in shown)
-    likely = likely_words(["sun", "absent"], 2, predictor, space, np.zeros(9)).to_pylist()
+    assert all("___" in row["sentence"] and row["answer"] != "sun" for row in shown)
+    likely = likely_words(["sun", "absent"], 2, predictor, space, {"corn"}).to_pylist()
     assert {row["neighbour"] for row in likely} == {"moon", "star"}
     assert 0.2 < sum(row["probability"] for row in likely) <= 1
 
@@ -87,6 +87,6 @@ def test_a_model_without_probabilities_guesses_what_is_near():
     space = space_of(model)
     predictor = Predictor(model, space)
     assert predictor.scores([["a"]])[0].argsort().tolist() == [2, 1, 0]
-    assert likely_words(["a"], 2, predictor, space, np.zeros(3)).num_rows == 0
+    assert likely_words(["a"], 2, predictor, space, set()).num_rows == 0
     unknown = fill_blanks([Blank(["a", "x"], 1)], 2, [1], predictor, space)
     np.testing.assert_array_equal(unknown, [[0]])
