@@ -74,23 +74,24 @@ np.save(target, model.wv[list(counts)])
 """
 
 
-def against_gensim(megabytes: float, epochs: int) -> None:
+def against_gensim(megabytes: float, epochs: int | None) -> None:
     """The whole stage against a program that calls gensim, in turns, and whether vectors agree."""
     with corpus(megabytes) as folder:
         section = yaml.safe_load((folder / "params.yaml").read_text())
+        models = section["embedding"]["models"]
         for name in ("cbow", "skipgram", "fasttext"):
-            section["embedding"]["models"][name]["epochs"] = epochs
+            models[name]["epochs"] = epochs or models[name]["epochs"]
         (folder / "params.yaml").write_text(yaml.safe_dump(section))
         _, text = words_of(folder)
         _, tokens = text.size()
-        print(f"{tokens:,} tokens, {epochs} epochs, one worker")
+        print(f"{tokens:,} tokens, one worker")
         for name in ("cbow", "skipgram", "fasttext"):
             ours = measure(folder, *_train(folder, name))
             theirs = measure(folder, "-c", DIRECT, name, "direct.npy")
             vectors = pd.read_parquet(folder / name / "vectors.parquet")["vector"]
             equal = np.array_equal(np.stack(vectors), np.load(folder / "direct.npy"))
             print(
-                f"{name:9} stage {ours.wall_s:6.1f} s ({ours.cpu_s:.1f} s of processors), gensim "
+                f"{name}, {models[name]['epochs']} epochs: stage {ours.wall_s:6.1f} s ({ours.cpu_s:.1f} s of processors), gensim "
                 f"{theirs.wall_s:6.1f} s ({theirs.cpu_s:.1f}), ratio "
                 f"{ours.wall_s / theirs.wall_s:.2f} ({ours.cpu_s / theirs.cpu_s:.2f}), "
                 f"equal vectors: {equal}, peak {ours.peak_mib:.0f} against "
@@ -282,7 +283,7 @@ def main() -> None:
     choices = ["gensim", "glove", "sparse", "memory", "corpora", "costs"]
     parser.add_argument("what", choices=choices)
     parser.add_argument("--megabytes", type=float, help="of text")
-    parser.add_argument("--epochs", type=int, default=3, help="for gensim")
+    parser.add_argument("--epochs", type=int, help="for gensim; those of params.yaml if not given")
     args = parser.parse_args()
     if args.what not in ("costs", "sparse") and not SHARED.exists():
         sys.exit(f"{SHARED} is not there: the reviews are not part of the project")

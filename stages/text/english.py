@@ -4,10 +4,10 @@ The rules are those of the Treebank's own script (MacIntyre 1995). Between two s
 nothing but what stands there, and at whether a sentence ends with it; so every distinct string
 between spaces is tokenized once, and a text is put together from those.
 
-Of 1,315,774 tokens of film reviews, 99.93 % are those of NLTK's TreebankWordTokenizer. The others:
-typographic dashes, ellipses, quotation marks and apostrophes, which are read as the ASCII marks they
-stand for (`--`, `...`, quotes, clitics) where NLTK leaves them in the word; abbreviations that end a
-sentence (`etc.`, `Jr.`, `U.S.`), which keep their period; and runs of four and more periods.
+Of 1,315,774 tokens of film reviews, 99.93 % are those of NLTK's TreebankWordTokenizer. The rest:
+typographic dashes, ellipses, quotation marks and apostrophes, which are read as the ASCII marks
+they stand for (`--`, `...`, quotes, clitics) where NLTK leaves them in the word; abbreviations that
+end a sentence (`etc.`, `Jr.`, `U.S.`), which keep their period; runs of four and more periods.
 """
 
 import itertools
