@@ -91,7 +91,8 @@ def against_gensim(megabytes: float, epochs: int | None) -> None:
             vectors = pd.read_parquet(folder / name / "vectors.parquet")["vector"]
             equal = np.array_equal(np.stack(vectors), np.load(folder / "direct.npy"))
             print(
-                f"{name}, {models[name]['epochs']} epochs: stage {ours.wall_s:6.1f} s ({ours.cpu_s:.1f} s of processors), gensim "
+                f"{name}, {models[name]['epochs']} epochs: "
+                f"stage {ours.wall_s:6.1f} s ({ours.cpu_s:.1f} s of processors), gensim "
                 f"{theirs.wall_s:6.1f} s ({theirs.cpu_s:.1f}), ratio "
                 f"{ours.wall_s / theirs.wall_s:.2f} ({ours.cpu_s / theirs.cpu_s:.2f}), "
                 f"equal vectors: {equal}, peak {ours.peak_mib:.0f} against "
