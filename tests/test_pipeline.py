@@ -154,8 +154,10 @@ def test_one_value_changed_runs_only_its_dependents(finished_project):
     assert {name for name, how in outcome.items() if how != "cached"} == {
         "train_embedding@skipgram",
         "evaluate_embedding@skipgram",
-        "train_sequence@lstm",
-        "train_sequence@gru",
+        "train_language_model@rnn",
+        "train_language_model@lstm",
+        "train_language_model@lstm_peephole",
+        "train_language_model@gru",
         "gather_points",
         "cluster@words",
         "cluster@documents",

@@ -125,6 +125,7 @@ def fit(
     validate: Callable[[Model], dict[str, float]],
     params: TrainingParams,
     checkpoint: Checkpoint,
+    goal: float = -math.inf,
 ) -> tuple[Model, list[dict[str, float]]]:
     """Train by Adam until the validation loss has not fallen for `patience` epochs.
 
@@ -139,11 +140,13 @@ def fit(
         validate: returns the `loss` on the validation split, and other columns of the curve.
         params: learning rate and its decay, clipping (Pascanu et al. 2013), epochs and patience.
         checkpoint: where the run goes on from when it was killed.
+        goal: training ends with the epoch whose validation loss is below it, too.
 
     Returns:
         The model as it was when the validation loss was lowest, and a row for each epoch: epoch,
         learning_rate at its start, train_loss, gradient_norm (the mean before clipping),
-        clipped_share of the steps, validation_loss and what else `validate` returns.
+        clipped_share of the updates, steps (of all sequences together, padding included),
+        validation_loss and what else `validate` returns.
 
     Raises:
         StageError: a loss or a gradient is not a finite number; says at which step.
@@ -153,16 +156,19 @@ def fit(
     optimizer = torch.optim.Adam(model.parameters(), lr=params.learning_rate, fused=True)
     best, carried = copy.deepcopy(model), _Carried(device)
     parts = {"model": model, "best": best, "optimizer": optimizer, "carried": carried}
-    # `sums` are of the running epoch: of the loss, its terms, the gradient's norm, clipped steps.
-    fresh = {"history": [], "step": 0, "sums": [0.0, 0, 0.0, 0]}
+    # `sums` are over the running epoch.
+    nothing = {"loss": 0.0, "terms": 0, "norm": 0.0, "clipped": 0, "steps": 0}
+    fresh = {"history": [], "step": 0, "sums": nothing}
     reached = checkpoint.restore(parts) or fresh
     history, saved_at = reached["history"], time.monotonic()
     for epoch in range(len(history) + 1, params.epochs + 1):
         losses = [row["validation_loss"] for row in history]
-        if losses and len(losses) - (int(np.argmin(losses)) + 1) >= params.patience:
+        if losses and (
+            min(losses) < goal or len(losses) - (int(np.argmin(losses)) + 1) >= params.patience
+        ):
             break
         done, sums = reached["step"], reached["sums"]
-        reached = {**fresh, "sums": [0.0, 0, 0.0, 0]}
+        reached = fresh
         model.train()
         ahead = islice(batches(epoch), done, None)
         told = progress(ahead, f"epoch {epoch} of at most {params.epochs}", steps - done)
@@ -181,10 +187,13 @@ def fit(
                         "lower learning_rate or gradient_norm"
                     )
             optimizer.step()
-            sums = [
-                *(sums[0] + value.item() * terms, sums[1] + terms),
-                *(sums[2] + norm, sums[3] + (norm > params.gradient_norm)),
-            ]
+            sums = {
+                "loss": sums["loss"] + value.item() * terms,
+                "terms": sums["terms"] + terms,
+                "norm": sums["norm"] + norm,
+                "clipped": sums["clipped"] + (norm > params.gradient_norm),
+                "steps": sums["steps"] + batch[0].shape[0] * batch[0].shape[1],
+            }
             if time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
                 checkpoint.save(parts, {"history": history, "step": step + 1, "sums": sums})
                 saved_at = time.monotonic()
@@ -192,9 +201,10 @@ def fit(
         row = {
             "epoch": epoch,
             "learning_rate": learning_rate(history, 0.0, params),
-            "train_loss": sums[0] / sums[1],
-            "gradient_norm": sums[2] / steps,
-            "clipped_share": sums[3] / steps,
+            "train_loss": sums["loss"] / sums["terms"],
+            "gradient_norm": sums["norm"] / steps,
+            "clipped_share": sums["clipped"] / steps,
+            "steps": sums["steps"],
         }
         model.eval()
         with torch.no_grad():
@@ -238,6 +248,7 @@ def count(model: nn.Module, recurrent: Recurrent, history: list[dict[str, float]
     return {
         "weights": sum(weight.numel() for weight in model.parameters()),
         "recurrent_multiply_adds_per_step": recurrent.multiply_adds,
+        "steps_seen": sum(row["steps"] for row in history),
         "epochs": len(history),
         "best_epoch": int(np.argmin(losses)) + 1,
     }

@@ -25,14 +25,15 @@ PAGES = ["index", *ROOMS, "validation"]
 VARIANTS = {
     "train_embedding": ["cbow", "skipgram"],
     "evaluate_embedding": ["cbow", "skipgram"],
-    "train_sequence": ["gru"],
+    "train_language_model": ["rnn", "gru"],
+    "remember": ["rnn", "gru"],
     "cluster": ["words"],
     "project": ["words"],
 }
 PARAMS = {
     "corpus": "<script>alert('caught')</script>",
     "embedding": {"models": {"cbow": {}, "skipgram": {}}},
-    "sequence": {"cells": ["gru"]},
+    "sequence": {"cells": ["rnn", "gru"]},
     "clustering": {"cluster": {"words": {}}},
 }
 HOSTILE = "<script>alert('caught')</script>"
@@ -68,22 +69,7 @@ def small(inputs):
         pd.DataFrame({"token": ["war"], "rank": [1], "neighbour": [HOSTILE]}).to_parquet(
             inputs.data["embedding"] / model / "neighbours.parquet"
         )
-    scores = {"validation": 30.0, "test": 31.0}
-    write_json(
-        inputs.metrics / "estimate_ngrams.json",
-        {"perplexity": {"unigram": {k: v * 9 for k, v in scores.items()}, "bigram": scores}},
-    )
-    write_json(
-        inputs.metrics / "train_sequence/gru.json",
-        {"perplexity": {"validation": 20.0, "test": 21.0}, "weights": 9, "best_epoch": 2,
-         "epochs": 2},
-    )  # fmt: skip
-    (inputs.curves / "train_sequence").mkdir()
-    pd.DataFrame(
-        {"epoch": [1, 2], "train_perplexity": [25.0, 19], "validation_perplexity": [24.0, 20]}
-    ).to_csv(inputs.curves / "train_sequence/gru.csv", index=False)
-    (inputs.data["sequence"] / "gru").mkdir()
-    (inputs.data["sequence"] / "gru/sample.txt").write_text(f"{HOSTILE} and more\n")
+    write_sequence(inputs)
     write_clusters(inputs)
     write_music(inputs)
     contract = Contract("things", pa.schema([pa.field("n", pa.int64(), nullable=False)]))
@@ -139,6 +125,55 @@ def write_text(inputs):
         {"zipf_exponent": -1.07, "zipf_factor": 3.0, "heaps_exponent": 0.6, "heaps_factor": 1.5,
          "labels": 2, "labels_described": 2},
     )  # fmt: skip
+
+
+def write_sequence(inputs):
+    counts = {"weights": 9, "recurrent_multiply_adds_per_step": 7, "steps_seen": 50,
+              "best_epoch": 2, "epochs": 2}  # fmt: skip
+    scores = {"train": 20.0, "validation": 30.0, "test": 31.0}
+    write_json(
+        inputs.metrics / "estimate_ngrams.json",
+        {"perplexity": {"unigram": {k: v * 9 for k, v in scores.items()}, "bigram": scores}},
+    )
+    for cell, test in (("rnn", 25.2), ("gru", 21.0)):
+        write_json(
+            inputs.metrics / f"train_language_model/{cell}.json",
+            {"perplexity": {"train": 18.0, "validation": 20.0, "test": test}, **counts},
+        )
+        curve = {"epoch": [1, 2], "train_loss": [3.5, 3.1], "validation_loss": [3.4, 3.0],
+                 "gradient_norm": [4.0, 2.0], "clipped_share": [1.0, 0.5]}  # fmt: skip
+        for task, columns in (("train_language_model", curve), ("remember", {**curve, "gap": 8})):
+            path = inputs.curves / task / f"{cell}.csv"
+            path.parent.mkdir(exist_ok=True)
+            pd.DataFrame(columns).to_csv(path, index=False)
+        folder = inputs.data["sequence"] / "language_model" / cell
+        folder.mkdir(parents=True)
+        pd.DataFrame({"temperature": [0.5, 1.0, 1.5], "text": f"{HOSTILE} and {cell}"}).to_parquet(
+            folder / "paragraphs.parquet"
+        )
+        pd.DataFrame(
+            {"surprise": ["most", "least"], "rank": 1, "text": HOSTILE, "nats_per_word": [9.0, 1]}
+        ).to_parquet(folder / "sentences.parquet")
+        error, fall = (0.16, 1e-20) if cell == "rnn" else (0.001, 1e-2)
+        gap = {"mean_squared_error": error, "solved": error < 0.01, "updates": 40, **counts}
+        write_json(
+            inputs.metrics / f"remember/{cell}.json",
+            {"always_one": 1 / 6, "gaps": {"4": {**gap, "solved": True}, "8": gap}},
+        )
+        folder = inputs.data["sequence"] / "remember" / cell
+        folder.mkdir(parents=True)
+        pd.DataFrame(
+            [
+                {
+                    "gap": 8,
+                    "training": when,
+                    "steps_back": back,
+                    "gradient_norm": fall ** (back / 7),
+                }
+                for when in ("before", "after")
+                for back in range(8)
+            ]
+        ).to_parquet(folder / "gradients.parquet")
 
 
 def write_clusters(inputs):
@@ -228,16 +263,52 @@ def test_report_of_nothing_says_so(inputs, tmp_path):
 
 def test_report_names_winners_and_losers(small):
     assert "skipgram agrees best" in embedding.build(small).summary
-    page = sequence.build(small)
-    assert page.summary == (
-        "gru has the lowest test perplexity, 21.0; every recurrent model beats the bigrams' 31.0."
-    )
     assert music.build(small).summary.startswith("On 1 of 2 scores")
-    metrics = json.loads((small.metrics / "train_sequence/gru.json").read_text())
-    metrics["perplexity"]["test"] = 32.0
-    write_json(small.metrics / "train_sequence/gru.json", metrics)
-    assert "bigram has the lowest" in sequence.build(small).summary
-    assert "gru did not beat the bigrams' 31.0" in sequence.build(small).summary
+
+
+def test_sequence_page_says_what_its_numbers_say(small):
+    page = sequence.build(small)
+    assert page.summary == "The best cell by task: language model gru, remembering gru."
+    comparison, language_model, remember = page.sections
+    assert [row[:2] for row in comparison.blocks[0].rows] == [
+        ["Language model, rnn", "perplexity 25.2"],
+        ["Language model, gru", "perplexity 21.0"],
+        ["Remembering, rnn", "gaps solved: 4"],
+        ["Remembering, gru", "gaps solved: 4, 8"],
+    ]
+    assert comparison.blocks[0].rows[2][4] == "100"  # the steps of both gaps
+    assert language_model.blocks[0].text == (
+        "gru has the lowest test perplexity of the cells, 21.0, and rnn the highest, 20.0% above "
+        "it; all of them beat the bigrams' 31.0."
+    )
+    assert remember.blocks[0].text == (
+        "rnn adds two numbers over gaps up to 4; gru adds two numbers over gaps up to 8. Over 8 "
+        "steps back the gradient of an untrained cell falls: rnn by 10^-20, gru by 10^-2."
+    )
+    quotes = [block.caption for block in language_model.blocks if block.kind == "quote"]
+    assert [caption.split(";")[0] for caption in quotes] == [
+        "made by gru at temperature 0.5",
+        "made by gru at temperature 1",
+        "made by gru at temperature 1.5",
+        "made by rnn at temperature 1",
+    ]
+
+
+def test_sequence_page_names_who_failed(small):
+    for path in (small.metrics / "train_language_model").iterdir():
+        metrics = json.loads(path.read_text())
+        metrics["perplexity"]["test"] += 10
+        write_json(path, metrics)
+    for path in (small.metrics / "remember").iterdir():
+        metrics = json.loads(path.read_text())
+        for gap in metrics["gaps"].values():
+            gap["solved"] = False
+        write_json(path, metrics)
+    page = sequence.build(small)
+    assert page.summary == "The best cell by task: language model gru, remembering none."
+    _, language_model, remember = page.sections
+    assert "rnn did not beat the bigrams' 31.0" in language_model.blocks[0].text
+    assert remember.blocks[0].text.startswith("rnn solves no gap; gru solves no gap. Over 8")
 
 
 def test_variants_taken_out_are_not_shown(small):
