@@ -170,8 +170,8 @@ def _perplexities(perplexity: Metrics, cells: Metrics) -> Table:
     ]
     return Table(
         "Perplexity per word (sentence ends are words, too), lower is better: among how many words "
-        "the model is as unsure as if they were equally likely. The n-grams saw the training split "
-        "whole, which is why bigrams and trigrams know it so well.",
+        "the model is as unsure as if they were equally likely. In training it is measured on the "
+        "beginning of the split, which trigrams know by heart.",
         ["model", "train", "validation", "test", "best epoch"],
         rows,
     )
@@ -183,8 +183,7 @@ def _sentences(inputs: Inputs, cell: str) -> list[Table]:
         return []
     return [
         Table(
-            f"The test sentences of known words that surprise {cell} most and least, in nats per "
-            "word.",
+            f"The test sentences that surprise {cell} most and least, in nats per word.",
             ["surprise", "nats per word", "sentence"],
             [
                 [f"{row.surprise} {row.rank}", number(row.nats_per_word, 2), row.text]

@@ -46,6 +46,15 @@ def read(tokens: Path, vocabulary: Path) -> Corpus:
     return Corpus(words, {split: np.array(ids, dtype=np.int64) for split, ids in streams.items()})
 
 
+def judged(corpus: Corpus) -> dict[str, np.ndarray]:
+    """Return what perplexity is measured on, of shape (words,) for each split.
+
+    Of the training split it is the beginning, as long as the test split; the others are whole.
+    """
+    train = corpus.streams["train"][: len(corpus.streams["test"])]
+    return {**corpus.streams, "train": train}
+
+
 def _sentences(tokens: Path) -> Iterator[tuple[str, list[str]]]:
     columns = ["split", "tokens", "sentence_lengths"]
     for batch in pq.ParquetFile(tokens).iter_batches(columns=columns):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.outputs import Outputs
-from stages.sequence.corpus import read
+from stages.sequence.corpus import judged, read
 
 
 class Counts(NamedTuple):
@@ -111,7 +111,7 @@ def main(argv: list[str] | None = None) -> None:
     unigrams = unigram_probabilities(train, n_words)
     bigrams, trigrams = KneserNey(train, 2, n_words), KneserNey(train, 3, n_words)
     scores: dict[str, dict[str, float]] = {"unigram": {}, "bigram": {}, "trigram": {}}
-    for split, stream in corpus.streams.items():
+    for split, stream in judged(corpus).items():
         scores["unigram"][split] = perplexity(unigrams[stream[1:]])
         scores["bigram"][split] = perplexity(bigrams.probabilities(stream))
         scores["trigram"][split] = perplexity(trigrams.probabilities(stream))

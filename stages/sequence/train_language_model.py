@@ -21,7 +21,7 @@ from stages.params import load
 from stages.progress import progress
 from stages.sequence.cells import CELLS, State
 from stages.sequence.contracts import PARAGRAPHS, SENTENCES
-from stages.sequence.corpus import END_NUMBER, UNKNOWN_NUMBER, Corpus, read
+from stages.sequence.corpus import END_NUMBER, UNKNOWN_NUMBER, Corpus, judged, read
 from stages.sequence.language_model import LanguageModel
 from stages.sequence.training import (
     Batch,
@@ -36,8 +36,9 @@ from stages.vectors import to_array
 
 # Steps at once where no gradient is needed.
 STEPS_TO_JUDGE = 512
-# Shorter sentences are not shown: their surprise says little.
+# Sentences that are shorter or know fewer of their words are not shown: their surprise says little.
 SHORTEST_SENTENCE = 5
+KNOWN_SHARE = 0.8
 
 
 class LanguageModelParams(TrainingParams):
@@ -79,22 +80,18 @@ def loss(model: LanguageModel, batch: Batch, state: State) -> tuple[Tensor, int,
 
 
 @torch.no_grad()
-def surprisals(model: LanguageModel, stream: np.ndarray, batch_size: int) -> np.ndarray:
-    """Return the surprisal in nats of each word of `stream` but the first, of shape (words - 1,).
-
-    With a batch larger than 1 the stream is read in as many runs at once, which is faster; the
-    first word of each, and the rest behind the last, are left out.
-    """
+def surprisals(model: LanguageModel, stream: np.ndarray) -> np.ndarray:
+    """Return the surprisal of each word of `stream` but the first, in nats, as (words - 1,)."""
     model.eval()
     device = next(model.parameters()).device
-    text, state, parts = columns(stream, batch_size), None, []
+    text, state, parts = columns(stream, 1), None, []
     total = -(-(len(text) - 1) // STEPS_TO_JUDGE)
     for batch in progress(windows(text, STEPS_TO_JUDGE), "perplexity", total):
         words, following = (part.to(device) for part in batch)
         features, state = model(words, state)
         nats = model.surprisal(features.flatten(0, 1), following.flatten())
-        parts.append(nats.view_as(following).cpu())
-    return torch.cat(parts).t().flatten().double().numpy()  # run after run
+        parts.append(nats.cpu())
+    return torch.cat(parts).double().numpy()
 
 
 @torch.no_grad()
@@ -124,7 +121,7 @@ def extreme_sentences(corpus: Corpus, nats: np.ndarray, n: int) -> pa.Table:
     """Return the `n` most and the `n` least surprising sentences of the test split.
 
     Args:
-        corpus: only sentences of known words are taken.
+        corpus: its sentences are taken that are long and known enough to say something.
         nats: the surprisal of each word of the test split but the first.
         n: how many of each.
     """
@@ -134,7 +131,8 @@ def extreme_sentences(corpus: Corpus, nats: np.ndarray, n: int) -> pa.Table:
     # The first sentence, whose first word nobody predicted, is left out.
     for start, end in zip(ends[:-1] + 1, ends[1:], strict=True):
         sentence = stream[start:end]
-        if len(sentence) >= SHORTEST_SENTENCE and UNKNOWN_NUMBER not in sentence:
+        known = (sentence != UNKNOWN_NUMBER).sum()
+        if len(sentence) >= SHORTEST_SENTENCE and known >= KNOWN_SHARE * len(sentence):
             text = readable([corpus.words[number] for number in sentence])
             # With the end of the sentence, which is predicted, too.
             rows.append({"text": text, "nats_per_word": nats[start - 1 : end].mean()})
@@ -208,15 +206,12 @@ def main(argv: list[str] | None = None) -> None:
         lambda epoch: windows(text, params.truncation_steps),
         -(-(len(text) - 1) // params.truncation_steps),
         loss,
-        lambda model: {"loss": surprisals(model, corpus.streams["validation"], 1).mean()},
+        lambda model: {"loss": surprisals(model, corpus.streams["validation"]).mean()},
         params,
         checkpoint,
     )
 
-    nats = {
-        split: surprisals(model, stream, params.batch_size if split == "train" else 1)
-        for split, stream in corpus.streams.items()
-    }
+    nats = {split: surprisals(model, stream) for split, stream in judged(corpus).items()}
     paragraphs = {
         temperature: sample(model, corpus.words, params.sample_words, temperature, params.seed)
         for temperature in params.sample_temperatures

@@ -17,7 +17,7 @@ from stages.errors import StageError
 from stages.sequence import train_language_model as train
 from stages.sequence import training
 from stages.sequence.cells import CELLS
-from stages.sequence.corpus import read
+from stages.sequence.corpus import Corpus, judged, read
 from stages.sequence.language_model import LanguageModel
 from stages.vectors import to_column
 
@@ -105,29 +105,41 @@ def test_what_counts_backwards_surprises_most(stage):
     assert nats[0] > 2 > nats[1] >= nats[3] >= nats[2]
 
 
+def test_sentences_too_short_or_unknown_are_not_shown():
+    words = ["<unk>", "<eos>", *WORDS]
+    sentences = [[2, 3, 4, 5, 6], [2, 3, 4, 5], [2, 3, 4, 5, 6], [0, 0, 4, 5, 6], [0, 3, 4, 5, 6]]
+    stream = np.array([number for sentence in sentences for number in [*sentence, 1]])
+    nats = np.arange(len(stream) - 1, dtype=float)
+    rows = train.extreme_sentences(Corpus(words, {"test": stream}), nats, 9).to_pylist()
+    # The first has a word that nobody predicted, the second is short, the fourth half unknown.
+    assert [(row["surprise"], row["text"]) for row in rows] == [
+        ("most", "<unk> two three four five"),
+        ("most", "one two three four five"),
+        ("least", "one two three four five"),
+        ("least", "<unk> two three four five"),
+    ]
+    assert rows[1]["nats_per_word"] == np.mean([10, 11, 12, 13, 14, 15])
+
+
 def test_saved_model_gives_the_reported_perplexity(stage):
     metrics = json.loads(stage()[4])
     model = training.load_model(Path("model.safetensors"), LanguageModel)
     corpus = read(Path("tokens.parquet"), Path("vocabulary.parquet"))
-    for split, runs in (("train", 4), ("validation", 1), ("test", 1)):
-        nats = train.surprisals(model, corpus.streams[split], runs)
-        assert np.exp(nats.mean()) == metrics["perplexity"][split]
+    assert len(judged(corpus)["train"]) == len(corpus.streams["test"])
+    for split, stream in judged(corpus).items():
+        assert np.exp(train.surprisals(model, stream).mean()) == metrics["perplexity"][split]
 
 
 def test_surprisal_of_a_long_stream_is_that_of_its_steps(monkeypatch):
     torch.manual_seed(0)
     model = LanguageModel("gru", 30, 6, 5, 1, (0.5, 0.5, 0.5), [8, 20])
     stream = np.random.default_rng(0).integers(0, 30, 101)
-    whole = train.surprisals(model, stream, 1)
+    whole = train.surprisals(model, stream)
     monkeypatch.setattr(train, "STEPS_TO_JUDGE", 7)
-    np.testing.assert_allclose(train.surprisals(model, stream, 1), whole, rtol=1e-5)
+    np.testing.assert_allclose(train.surprisals(model, stream), whole, rtol=1e-5)
     by_hand = model.log_probabilities(model(torch.from_numpy(stream[:-1, None]), None)[0][:, 0])
     expected = -by_hand[torch.arange(100), torch.from_numpy(stream[1:])].detach()
     np.testing.assert_allclose(whole, expected, rtol=1e-5)
-    # Two runs of 50: the first word of each is given.
-    halves = train.surprisals(model, stream, 2)
-    np.testing.assert_allclose(halves[:49], whole[:49], rtol=1e-5)
-    assert len(halves) == 98
 
 
 def test_killed_and_started_again_ends_with_the_same_bytes(stage, monkeypatch, tmp_path):
