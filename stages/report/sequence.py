@@ -130,6 +130,7 @@ def _validation_curves(
 
 def _language_model(inputs: Inputs, cells: Metrics) -> Result:
     ngrams = inputs.metric("estimate_ngrams").get("perplexity", {})
+    ngrams = dict(sorted(ngrams.items(), key=lambda item: -item[1]["test"]))
     perplexity = {**ngrams, **{cell: own["perplexity"] for cell, own in cells.items()}}
     ranked = sorted(cells, key=lambda cell: perplexity[cell]["test"])
     best = ranked[0]
@@ -212,7 +213,7 @@ def _samples(inputs: Inputs, ranked: list[str]) -> list[Quote]:
 
 def _remember(inputs: Inputs, cells: Metrics) -> Result:
     solved = {
-        cell: [int(gap) for gap in metrics["gaps"] if metrics["gaps"][gap]["solved"]]
+        cell: sorted(int(gap) for gap, own in metrics["gaps"].items() if own["solved"])
         for cell, metrics in cells.items()
     }
     gaps = sorted({int(gap) for metrics in cells.values() for gap in metrics["gaps"]})

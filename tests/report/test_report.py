@@ -285,6 +285,8 @@ def test_sequence_page_says_what_its_numbers_say(small):
         "rnn adds two numbers over gaps up to 4; gru adds two numbers over gaps up to 8. Over 8 "
         "steps back the gradient of an untrained cell falls: rnn by 10^-20, gru by 10^-2."
     )
+    charts = [block.spec["encoding"]["y"] for block in remember.blocks if block.kind == "chart"]
+    assert [y["scale"]["type"] for y in charts] == ["log"] * 3
     quotes = [block.caption for block in language_model.blocks if block.kind == "quote"]
     assert [caption.split(";")[0] for caption in quotes] == [
         "made by gru at temperature 0.5",
