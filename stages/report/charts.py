@@ -90,6 +90,18 @@ def histogram(rows: pd.DataFrame, title: str, description: str) -> dict[str, Any
     return _specification(marks, description)
 
 
+def matrix(rows: pd.DataFrame, description: str) -> dict[str, Any]:
+    """Return squares, darker for more: `truth` downwards, `prediction` to the right, `count`."""
+    chart = alt.Chart(alt.Data(values=rows.to_dict("records"), name="confusion"))
+    marks = chart.mark_rect().encode(
+        x=alt.X("prediction:N", title="taken for", axis=alt.Axis(labelAngle=0)),
+        y=alt.Y("truth:N", title="is"),
+        color=alt.Color("count:Q", title=None, scale=alt.Scale(scheme="blues", type="sqrt")),
+        tooltip=["truth:N", "prediction:N", "count:Q"],
+    )
+    return _specification(marks, description)
+
+
 def cluster_map(points: pd.DataFrame, name: str, description: str) -> dict[str, Any]:
     """Return a map of clusters: hovering over a point names it and lights up its cluster.
 

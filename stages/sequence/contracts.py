@@ -55,3 +55,48 @@ GRADIENTS = Contract(
         ("ExpectColumnValuesToBeBetween", {"column": "gradient_norm", "min_value": 0}),
     ),
 )
+
+CONFUSION = Contract(
+    "confusion",
+    pa.schema(
+        [
+            pa.field("truth", pa.string(), nullable=False),
+            pa.field("prediction", pa.string(), nullable=False),
+            pa.field("count", pa.int64(), nullable=False),
+        ]
+    ),
+    (
+        ("ExpectCompoundColumnsToBeUnique", {"column_list": ["truth", "prediction"]}),
+        ("ExpectColumnValuesToBeBetween", {"column": "count", "min_value": 1}),
+    ),
+    # A corpus without labels has nothing to confuse.
+    min_rows=0,
+)
+
+MOVED_WORDS = Contract(
+    "moved_words",
+    pa.schema(
+        [
+            pa.field("doc_id", pa.string(), nullable=False),
+            pa.field("excerpt", pa.string(), nullable=False),
+            pa.field("label", pa.string(), nullable=False),
+            pa.field("prediction", pa.string(), nullable=False),
+            pa.field("probability", pa.float64(), nullable=False),
+            pa.field("rank", pa.int32(), nullable=False),
+            pa.field("token", pa.string(), nullable=False),
+            # Of the log-odds of the prediction, in nats.
+            pa.field("change", pa.float64(), nullable=False),
+        ]
+    ),
+    (
+        ("ExpectCompoundColumnsToBeUnique", {"column_list": ["doc_id", "rank"]}),
+        ("ExpectCompoundColumnsToBeUnique", {"column_list": ["doc_id", "token"]}),
+        ("ExpectColumnValuesToBeBetween", {"column": "rank", "min_value": 1}),
+        (
+            # A softmax may pass 1 by its rounding.
+            "ExpectColumnValuesToBeBetween",
+            {"column": "probability", "min_value": 0, "max_value": 1.000001},
+        ),
+    ),
+    min_rows=0,
+)

@@ -25,8 +25,7 @@ PAGES = ["index", *ROOMS, "validation"]
 VARIANTS = {
     "train_embedding": ["cbow", "skipgram"],
     "evaluate_embedding": ["cbow", "skipgram"],
-    "train_language_model": ["rnn", "gru"],
-    "remember": ["rnn", "gru"],
+    **{stage: ["rnn", "gru"] for stage in sequence.TASKS},
     "cluster": ["words"],
     "project": ["words"],
 }
@@ -176,6 +175,54 @@ def write_sequence(inputs):
         ).to_parquet(folder / "gradients.parquet")
 
 
+def write_classifiers(inputs):
+    """Documents, digits and chords, of which gru is better at the first two."""
+    counts = {"weights": 9, "recurrent_multiply_adds_per_step": 7, "steps_seen": 50,
+              "best_epoch": 2, "epochs": 2}  # fmt: skip
+    baseline = {"accuracy": 0.7, "accuracy_interval": [0.6, 0.8], "macro_f1": 0.6}
+    write_json(
+        inputs.metrics / "score_document_baselines.json",
+        {"majority": {**baseline, "accuracy": 0.5}, "tf_idf": {**baseline, "c": 10}},
+    )
+    for cell, accuracy in (("rnn", 0.6), ("gru", 0.9)):
+        scores = {"accuracy": accuracy, "accuracy_interval": [accuracy - 0.05, accuracy + 0.05],
+                  "macro_f1": accuracy, **counts}  # fmt: skip
+        write_json(
+            inputs.metrics / f"classify_documents/{cell}.json",
+            {**scores, "labels": 30, "documents": {"train": 500, "validation": 50, "test": 60}},
+        )
+        write_json(
+            inputs.metrics / f"read_digits/{cell}.json",
+            {**scores, "rows": 8, "columns": 8, "images": {"test": 90}},
+        )
+        splits = dict.fromkeys(("train", "validation", "test"), 9.0)
+        write_json(
+            inputs.metrics / f"predict_chords/{cell}.json",
+            {"nats_per_frame": {**splits, "test": 9.5 - accuracy}, "test_interval": [8.25, 9.75],
+             "pitch_frequency_nats_per_frame": {**splits, "test": 11.0},
+             "pieces": {"train": 8, "validation": 1, "test": 1}, **counts},
+        )  # fmt: skip
+        for task in ("classify_documents", "read_digits", "predict_chords"):
+            path = inputs.curves / task / f"{cell}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pd.DataFrame({"epoch": [1, 2], "validation_loss": [2.0, 1.5]}).to_csv(path, index=False)
+        labels = [f"label {i}" for i in range(30)]
+        for task, names in (("classify_documents", [HOSTILE, *labels]), ("read_digits", "0123")):
+            folder = inputs.data["sequence"] / task / cell
+            folder.mkdir(parents=True)
+            pairs = [(name, name, 5) for name in names] + [(names[1], names[2], 3)]
+            pd.DataFrame(pairs, columns=["truth", "prediction", "count"]).to_parquet(
+                folder / "confusion.parquet"
+            )
+        moved = {
+            "doc_id": ["a", "a", "b"], "excerpt": HOSTILE, "label": HOSTILE, "prediction": "x",
+            "probability": 0.75, "rank": [1, 2, 1], "token": ["one", "two", HOSTILE],
+            "change": [1.25, -0.5, 0.1],
+        }  # fmt: skip
+        folder = inputs.data["sequence"] / "classify_documents" / cell
+        pd.DataFrame(moved).to_parquet(folder / "moved_words.parquet")
+
+
 def write_clusters(inputs):
     folder = inputs.data["clustering"] / "words"
     folder.mkdir()
@@ -311,6 +358,47 @@ def test_sequence_page_names_who_failed(small):
     _, language_model, remember = page.sections
     assert "rnn did not beat the bigrams' 31.0" in language_model.blocks[0].text
     assert remember.blocks[0].text.startswith("rnn solves no gap; gru solves no gap. Over 8")
+
+
+def test_sequence_page_says_how_classes_and_chords_are_told(inputs, tmp_path):
+    write_classifiers(inputs)
+    page = sequence.build(inputs)
+    assert page.summary == "The best cell by task: documents gru, digits gru, chords gru."
+    comparison, documents, digits, chords = page.sections
+    assert comparison.blocks[0].rows[0][:2] == ["Documents, rnn", "accuracy 60.0%"]
+    assert documents.blocks[0].text == (
+        "gru names the right one of 30 labels for 90.0% (95% interval: 85.0% to 95.0%) of 60 test "
+        "documents; logistic regression on TF-IDF for 70.0%, which is less, beyond that interval."
+    )
+    assert [row[0] for row in documents.blocks[1].rows] == [
+        "the commonest label", "TF-IDF, regression", "rnn", "gru"
+    ]  # fmt: skip
+    mistakes, moved = documents.blocks[3:]
+    assert mistakes.rows == [["label 0", "label 1", "3"]]
+    assert [row[2] for row in moved.rows] == ["one +1.2, two -0.5", f"{HOSTILE} +0.1"]
+    assert digits.blocks[0].text == (
+        "gru reads 90.0% (95% interval: 85.0% to 95.0%) of 90 test images of 8 rows rightly, and "
+        "rnn, the last, 60.0%."
+    )
+    assert digits.blocks[3].caption.endswith("its commonest mistake is to take 1 for 2, 3 times.")
+    assert chords.blocks[0].text == (
+        "gru predicts the next chord best, at 8.60 nats per frame (95% of draws of as many "
+        "chorales: 8.25 to 9.75), against 11.00 from how often each pitch sounds; rnn is last at "
+        "8.90."
+    )
+    assert HOSTILE not in render_all(inputs, tmp_path / "report")["sequence"]
+
+
+def test_sequence_page_without_labels_says_so(inputs):
+    write_classifiers(inputs)
+    for path in (inputs.metrics / "classify_documents").iterdir():
+        write_json(path, {"accuracy": None, "unscored": "the corpus has no labels"})
+    page = sequence.build(inputs)
+    assert page.summary.startswith("The best cell by task: documents none, digits gru")
+    assert page.sections[1].blocks[0].text == (
+        "No documents were classified: the corpus has no labels."
+    )
+    assert len(page.sections[1].blocks) == 1
 
 
 def test_variants_taken_out_are_not_shown(small):
