@@ -1,7 +1,8 @@
 """Measure the sequence room: our cell against torch's, our training against a plain loop.
 
-`python -m benchmarks.sequence peephole` (or `language_model`, `remember`, `stages`) measures in one
-thread, in seconds of a processor. What the stages read is taken from the last run, in data/.
+`python -m benchmarks.sequence peephole` (or `language_model`, `remember`, `chords`, `documents`,
+`digits`, `stages`) measures in one thread, in seconds of a processor. What the stages read is taken
+from the last run, in data/, but for documents and digits: those are in ../shared/data.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import statistics
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from torch import nn
 from torch.nn import functional
 
 from benchmarks.pipeline import ROOT, measure
+from benchmarks.text import SHARED
 from stages.sequence import train_language_model
 from stages.sequence.cells import PeepholeLSTM, detach
 from stages.sequence.corpus import Corpus, read
@@ -210,13 +212,14 @@ def project(changes: dict[str, Any]) -> Iterator[Path]:
         yield folder
 
 
-def commands(start: str = "") -> dict[str, list[str]]:
-    """Return the arguments of Python for each stage of the room whose name begins with `start`."""
+def commands(start: str = "", rooms: Sequence[str] = ("sequence",)) -> dict[str, list[str]]:
+    """Return the arguments of Python for each stage of the rooms whose name begins with `start`."""
     with Repo(str(ROOT)) as repo:
         return {
             stage.addressing: shlex.split(stage.cmd)[1:]
             for stage in repo.index.stages
-            if " sequence." in stage.cmd and stage.addressing.startswith(start)
+            if any(f" {room}." in stage.cmd for room in rooms)
+            and stage.addressing.startswith(start)
         }
 
 
@@ -241,6 +244,91 @@ def remember(gap: int) -> None:
             print(
                 f"{name:28} gap {gap}: {cost.cpu_s:5.1f} s, {own['updates']:5} updates, "
                 f"mean squared error {own['mean_squared_error']:.4f}",
+                flush=True,
+            )
+
+
+def chords() -> None:
+    """Negative log-likelihood of the next chord by each cell, with the default parameters."""
+    with project({}) as folder:
+        for name, command in commands("predict_chords@").items():
+            cost = measure(folder, *command)
+            own = metrics_of(folder, command)
+            nats, (low, high) = own["nats_per_frame"], own["test_interval"]
+            print(
+                f"{name:32} nats per frame: validation {nats['validation']:.3f}, "
+                f"test {nats['test']:.3f} ({low:.2f} to {high:.2f}); {cost.cpu_s:.1f} s",
+                flush=True,
+            )
+
+
+# Reviews in ../shared/data: their language, how to read them, and the parameters for them.
+REVIEWS: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
+    "imdb_sample.csv": (
+        "english",
+        {"text_column": "text", "label_column": "label", "split_column": "split"},
+        {"max_words": 400},
+    ),
+    "nsmc_sample.tsv": (
+        "korean",
+        {"text_column": "document", "label_column": "label", "id_column": "id"},
+        {"tune_vectors": True, "learning_rate": 0.005, "epochs": 3},
+    ),
+}
+
+
+def documents(name: str, cells: list[str], morphemes: str) -> None:
+    """Reviews from raw text to accuracy: baselines and each cell, against TF-IDF."""
+    language, source, changes = REVIEWS[name]
+    changes = {"classify_documents": changes}
+    with project(changes) as folder:
+        for room in ("text", "embedding"):
+            (folder / "data" / room).unlink(missing_ok=True)
+        (folder / "data/raw").unlink()
+        (folder / "data/raw").symlink_to(SHARED)
+        (folder / "conf/corpus").mkdir(parents=True)
+        (folder / "conf/korean_words.tsv").symlink_to(ROOT / "conf/korean_words.tsv")
+        corpus = {
+            "title": name, "licence": "-", "language": language, "min_words": 1, "markup": "html",
+            "sources": [{"path": name, **source}],
+        }  # fmt: skip
+        path = folder / "params.yaml"
+        params = yaml.safe_load(path.read_text(encoding="utf-8"))
+        params["text"]["tokenize"]["korean"]["morphemes"] = morphemes
+        path.write_text(yaml.safe_dump(params), encoding="utf-8")
+        (folder / f"conf/corpus/{params['corpus']}.yaml").write_text(yaml.safe_dump(corpus))
+        wanted = ["collect", "tokenize", "train_embedding@skipgram", "score_document_baselines"]
+        wanted += [f"classify_documents@{cell}" for cell in cells]
+        known = commands(rooms=("text", "embedding", "sequence"))
+        for stage in wanted:
+            cost = measure(folder, *known[stage])
+            print(f"{stage:34} {cost.cpu_s:6.1f} s of a processor", flush=True)
+            scored = metrics_of(folder, known[stage]) if "document" in stage else {}
+            models = {k: v for k, v in scored.items() if k in ("majority", "tf_idf")}
+            for model, own in (models or {"": scored} if scored else {}).items():
+                low, high = own["accuracy_interval"]
+                print(
+                    f"  {model or stage:32} accuracy {own['accuracy']:.4f} "
+                    f"({low:.4f} to {high:.4f}), macro F1 {own['macro_f1']:.4f}",
+                    flush=True,
+                )
+
+
+def digits(cells: list[str]) -> None:
+    """MNIST's test set: trained on 8,000 images (of which 500 validate), tested on 2,000."""
+    changes = {"source": "mnist_t10k", "test_share": 0.2, "validation_share": 0.05}
+    with project({"read_digits": changes}) as folder:
+        (folder / "data/raw").unlink()
+        (folder / "data/raw").symlink_to(SHARED)
+        for cell in cells:
+            name = f"read_digits@{cell}"
+            command = commands(name)[name]
+            cost = measure(folder, *command)
+            own = metrics_of(folder, command)
+            low, high = own["accuracy_interval"]
+            print(
+                f"{name:28} accuracy {own['accuracy']:.4f} ({low:.4f} to {high:.4f}) of "
+                f"{own['images']['test']}, {cost.cpu_s:.1f} s",
                 flush=True,
             )
 
@@ -272,6 +360,14 @@ def main() -> None:
     against.add_argument("--rates", type=float, nargs="+", default=[0.002, 0.004, 0.008])
     gaps = whats.add_parser("remember", help=remember.__doc__)
     gaps.add_argument("--gap", type=int, default=100)
+    whats.add_parser("chords", help=chords.__doc__)
+    cells = PARAMS["cells"]
+    reviews = whats.add_parser("documents", help=documents.__doc__)
+    reviews.add_argument("name", choices=list(REVIEWS))
+    reviews.add_argument("--cells", nargs="+", choices=cells, default=cells)
+    reviews.add_argument("--morphemes", choices=["content", "all"], default="all")
+    images = whats.add_parser("digits", help=digits.__doc__)
+    images.add_argument("--cells", nargs="+", choices=cells, default=cells)
     room = whats.add_parser("stages", help=stages.__doc__)
     room.add_argument("--start", default="", help="only stages whose names begin like this")
     args = parser.parse_args()
@@ -284,6 +380,12 @@ def main() -> None:
             language_model(args.seconds, args.words, args.rates)
         case "remember":
             remember(args.gap)
+        case "chords":
+            chords()
+        case "documents":
+            documents(args.name, args.cells, args.morphemes)
+        case "digits":
+            digits(args.cells)
         case "stages":
             stages(args.start)
 
