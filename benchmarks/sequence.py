@@ -316,7 +316,8 @@ def documents(name: str, cells: list[str], morphemes: str) -> None:
 
 def digits(cells: list[str]) -> None:
     """MNIST's test set: trained on 8,000 images (of which 500 validate), tested on 2,000."""
-    changes = {"source": "mnist_t10k", "test_share": 0.2, "validation_share": 0.05}
+    changes = {"source": "mnist_t10k", "test_share": 0.2, "validation_share": 0.05,
+               "batch_size": 64, "epochs": 20, "patience": 20}  # fmt: skip
     with project({"read_digits": changes}) as folder:
         (folder / "data/raw").unlink()
         (folder / "data/raw").symlink_to(SHARED)
