@@ -267,7 +267,14 @@ REVIEWS: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
     "imdb_sample.csv": (
         "english",
         {"text_column": "text", "label_column": "label", "split_column": "split"},
-        {"max_words": 400},
+        {
+            "max_words": 800,
+            "tune_vectors": True,
+            "learning_rate": 0.005,
+            "epochs": 4,
+            "batch_size": 32,
+            "dropout": {"before": 0.3, "between": 0.5, "after": 0.5},
+        },
     ),
     "nsmc_sample.tsv": (
         "korean",

@@ -92,7 +92,7 @@ def evidence(of_words: Tensor, documents: Tensor) -> Tensor:
     The logarithm of the share of a class's documents that have the word over the share of all
     other documents that do (Wang and Manning 2012, section 2.1, one class against the rest), each
     smoothed by one document that has every word, spread over the classes by their size. It is 0
-    for a class without documents, and for a word that says nothing.
+    for a class that has no documents or all of them, and for a word that says nothing.
 
     Args:
         of_words: documents that have the word, of shape (..., classes).
@@ -103,14 +103,16 @@ def evidence(of_words: Tensor, documents: Tensor) -> Tensor:
     within = (of_words + share) / (documents + share)
     others = of_words.sum(-1, keepdim=True) - of_words
     without = (others + 1 - share) / (total - documents + 1 - share)
-    return torch.where(documents > 0, (within / without).log(), 0.0)
+    told_apart = (documents > 0) & (documents < total)
+    return torch.where(told_apart, (within / without).log(), 0.0)
 
 
 class DocumentModel(nn.Module):
     """Word vectors and evidence, stacked cells, attention, and a log-odds for each class.
 
     A document is the mean of the hidden states behind its words, weighted by an attention that is
-    learned (Yang et al. 2016, equations 5 to 7, with the score linear in the hidden state).
+    learned (Yang et al. 2016, equations 5 to 7, with the score linear in the hidden state), and
+    beside it that of the words' vectors and evidence, weighted alike.
 
     Args:
         cell: a name of `CELLS`.
@@ -149,7 +151,7 @@ class DocumentModel(nn.Module):
     def start_from(self, vectors: np.ndarray, occurrences: Occurrences) -> None:
         """Copy word vectors, of shape (words, dimensions), scaled to a variance of 1; and counts.
 
-        The first row, for words without a vector, stays at zero, and so does its evidence.
+        The first row, for words without a vector, begins at zero; its evidence stays there.
         """
         with torch.no_grad():
             self.vectors.copy_(torch.from_numpy(vectors / max(vectors[1:].std(), 1e-12)))

@@ -79,7 +79,7 @@ def transposition(notes: pd.DataFrame) -> int:
     """Return the semitones, from -6 to 5, that take a piece to C major or A minor.
 
     A chorale ends on its tonic: it is the lowest note of the last chord. Key signatures would not
-    do, since Bach's editors write many minor pieces with one flat fewer. The mode is the third
+    do, since many pieces in minor are written with a flat fewer than today. The mode is the third
     that sounds longer over the piece: the last chord of a piece in minor is often in major.
     """
     ends = notes["onset_beats"] + notes["duration_beats"]

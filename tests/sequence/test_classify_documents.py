@@ -108,6 +108,8 @@ def test_evidence_by_hand():
     torch.testing.assert_close(r.exp(), torch.tensor([first, second]))
     nothing = evidence(torch.tensor([0.0, 0.0, 0.0]), torch.tensor([5.0, 3.0, 0.0]))
     torch.testing.assert_close(nothing, torch.zeros(3))
+    alone = evidence(torch.tensor([2.0, 0.0]), torch.tensor([4.0, 0.0]))
+    torch.testing.assert_close(alone, torch.zeros(2))
 
 
 def test_evidence_of_a_training_document_does_not_count_itself():
@@ -212,6 +214,14 @@ def test_a_hundred_unequal_labels_some_seen_once(stage, tmp_path):
     assert metrics["accuracy"] > 0.5
     assert metrics["macro_f1"] > 0.4
     assert run_baselines(tmp_path)["majority"]["accuracy"] == pytest.approx(1 / 102)
+
+
+def test_one_of_two_labels_seen_once_is_no_trouble(stage, tmp_path):
+    rows = [row for split in ("train", "validation", "test")
+            for row in documents(["a"], 12, split)]  # fmt: skip
+    write(tmp_path, [*rows, ("train", ["sign_b"], "b")])
+    stage(epochs=2)
+    assert json.loads(Path("metrics.json").read_text())["accuracy"] == 1
 
 
 @pytest.mark.parametrize(
