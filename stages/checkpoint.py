@@ -20,7 +20,7 @@ class Checkpoint:
     """One safetensors file beside the output it leads to, kept until that output is written.
 
     It belongs to the parameters, inputs and code it was made with: one of another run is
-    ignored and overwritten, never continued.
+    ignored and overwritten, never continued, and a printed line says so.
 
     Args:
         output: the file that the training will write; the checkpoint is `OUTPUT.checkpoint`.
@@ -45,6 +45,8 @@ class Checkpoint:
 
         state = {name: part.state_dict() for name, part in parts.items()}
         tensors = {"random_state": torch.get_rng_state()}
+        if torch.cuda.is_initialized():
+            tensors["cuda_random_state"] = torch.cuda.get_rng_state()
         skeleton = _split(state, "", tensors)
         arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
         self.save_arrays(arrays, {"skeleton": skeleton, "progress": progress})
@@ -62,6 +64,8 @@ class Checkpoint:
         for name, part in parts.items():
             part.load_state_dict(states[name])
         torch.set_rng_state(tensors["random_state"])
+        if "cuda_random_state" in tensors:
+            torch.cuda.set_rng_state(tensors["cuda_random_state"])
         return state["progress"]
 
     def save_arrays(self, arrays: Mapping[str, np.ndarray], progress: Any) -> None:
@@ -79,9 +83,16 @@ class Checkpoint:
             with safe_open(self.path, "np") as file:
                 metadata = file.metadata() or {}
                 if metadata.get("fingerprint") != self._fingerprint:
+                    print(
+                        f"{self.path} is of other parameters, inputs or code: starting afresh",
+                        flush=True,
+                    )
                     return None
                 arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        except (FileNotFoundError, SafetensorError):
+        except FileNotFoundError:
+            return None
+        except SafetensorError:
+            print(f"{self.path} is damaged: starting afresh", flush=True)
             return None
         return arrays, json.loads(metadata["progress"])
 

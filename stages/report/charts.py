@@ -24,15 +24,28 @@ def _specification(chart: alt.Chart | alt.LayerChart, description: str) -> dict[
     )
 
 
-def curves(rows: pd.DataFrame, x: str, y: str, description: str) -> dict[str, Any]:
-    """Return lines of `y` over the whole numbers `x`, one for each `series`."""
+def curves(
+    rows: pd.DataFrame, x: str, y: str, description: str, logarithmic: bool = False
+) -> dict[str, Any]:
+    """Return lines of `y` over the whole numbers `x`, one for each `series`.
+
+    Args:
+        rows: columns `x`, `y` and series.
+        x: to the right.
+        y: upwards.
+        description: what a screen reader says.
+        logarithmic: whether equal steps upwards are equal factors.
+    """
     steps = sorted(rows[x].unique().tolist())
     few = len(steps) <= 20
     axis = alt.Axis(values=steps, format="d") if few else alt.Axis(format="d")
+    # A scale of powers of ten says them in words like 1e-20, and not all of them.
+    upwards = alt.Axis(format=".0e", tickCount=6) if logarithmic else alt.Axis()
+    scale = alt.Scale(type="log") if logarithmic else alt.Scale(zero=False)
     chart = alt.Chart(alt.Data(values=rows.to_dict("records"), name="curves"))
     marks = chart.mark_line(point=few).encode(
         x=alt.X(x, type="quantitative", title=x, axis=axis, scale=alt.Scale(nice=False)),
-        y=alt.Y(y, type="quantitative", title=y, scale=alt.Scale(zero=False)),
+        y=alt.Y(y, type="quantitative", title=y, scale=scale, axis=upwards),
         color=alt.Color("series:N", sort=None, title=None, scale=alt.Scale(range=COLOURS)),
         tooltip=["series:N", f"{x}:Q", alt.Tooltip(f"{y}:Q", format=".4g")],
     )
@@ -106,6 +119,18 @@ def histogram(rows: pd.DataFrame, title: str, description: str) -> dict[str, Any
         y=alt.Y("documents:Q", title="documents"),
         y2=alt.datum(0),
         tooltip=["left:Q", "right:Q", "documents:Q"],
+    )
+    return _specification(marks, description)
+
+
+def matrix(rows: pd.DataFrame, description: str) -> dict[str, Any]:
+    """Return squares, darker for more: `truth` downwards, `prediction` to the right, `count`."""
+    chart = alt.Chart(alt.Data(values=rows.to_dict("records"), name="confusion"))
+    marks = chart.mark_rect().encode(
+        x=alt.X("prediction:N", title="taken for", axis=alt.Axis(labelAngle=0)),
+        y=alt.Y("truth:N", title="is"),
+        color=alt.Color("count:Q", title=None, scale=alt.Scale(scheme="blues", type="sqrt")),
+        tooltip=["truth:N", "prediction:N", "count:Q"],
     )
     return _specification(marks, description)
 

@@ -118,7 +118,7 @@ def main(argv: list[str] | None = None) -> None:
     variants = {
         "train_embedding": list(models),
         "evaluate_embedding": list(models),
-        "train_sequence": params["sequence"]["cells"],
+        **dict.fromkeys(sequence.TASKS, params["sequence"]["cells"]),
         "cluster": list(kinds),
         "project": list(kinds),
     }

@@ -25,14 +25,14 @@ PAGES = ["index", *ROOMS, "validation"]
 VARIANTS = {
     "train_embedding": ["cbow", "skipgram"],
     "evaluate_embedding": ["cbow", "skipgram"],
-    "train_sequence": ["gru"],
+    **{stage: ["rnn", "gru"] for stage in sequence.TASKS},
     "cluster": ["words"],
     "project": ["words"],
 }
 PARAMS = {
     "corpus": "<script>alert('caught')</script>",
     "embedding": {"models": {"cbow": {}, "skipgram": {}}},
-    "sequence": {"cells": ["gru"]},
+    "sequence": {"cells": ["rnn", "gru"]},
     "clustering": {"cluster": {"words": {}}},
 }
 FOLDERS = ("metrics", "validation", "curves", "costs")
@@ -58,22 +58,7 @@ def small(inputs):
     """Inputs of every room, as small as they may be, with words that try to be markup."""
     write_text(inputs)
     write_embedding(inputs)
-    scores = {"validation": 30.0, "test": 31.0}
-    write_json(
-        inputs.metrics / "estimate_ngrams.json",
-        {"perplexity": {"unigram": {k: v * 9 for k, v in scores.items()}, "bigram": scores}},
-    )
-    write_json(
-        inputs.metrics / "train_sequence/gru.json",
-        {"perplexity": {"validation": 20.0, "test": 21.0}, "weights": 9, "best_epoch": 2,
-         "epochs": 2},
-    )  # fmt: skip
-    (inputs.curves / "train_sequence").mkdir()
-    pd.DataFrame(
-        {"epoch": [1, 2], "train_perplexity": [25.0, 19], "validation_perplexity": [24.0, 20]}
-    ).to_csv(inputs.curves / "train_sequence/gru.csv", index=False)
-    (inputs.data["sequence"] / "gru").mkdir()
-    (inputs.data["sequence"] / "gru/sample.txt").write_text(f"{HOSTILE} and more\n")
+    write_sequence(inputs)
     write_clusters(inputs)
     write_music(inputs)
     contract = Contract("things", pa.schema([pa.field("n", pa.int64(), nullable=False)]))
@@ -129,6 +114,103 @@ def write_text(inputs):
         {"zipf_exponent": -1.07, "zipf_factor": 3.0, "heaps_exponent": 0.6, "heaps_factor": 1.5,
          "labels": 2, "labels_described": 2},
     )  # fmt: skip
+
+
+def write_sequence(inputs):
+    counts = {"weights": 9, "recurrent_multiply_adds_per_step": 7, "steps_seen": 50,
+              "best_epoch": 2, "epochs": 2}  # fmt: skip
+    scores = {"train": 20.0, "validation": 30.0, "test": 31.0}
+    write_json(
+        inputs.metrics / "estimate_ngrams.json",
+        {"perplexity": {"unigram": {k: v * 9 for k, v in scores.items()}, "bigram": scores}},
+    )
+    for cell, test in (("rnn", 25.2), ("gru", 21.0)):
+        write_json(
+            inputs.metrics / f"train_language_model/{cell}.json",
+            {"perplexity": {"train": 18.0, "validation": 20.0, "test": test}, **counts},
+        )
+        curve = {"epoch": [1, 2], "train_loss": [3.5, 3.1], "validation_loss": [3.4, 3.0],
+                 "gradient_norm": [4.0, 2.0], "clipped_share": [1.0, 0.5]}  # fmt: skip
+        for task, columns in (("train_language_model", curve), ("remember", {**curve, "gap": 8})):
+            path = inputs.curves / task / f"{cell}.csv"
+            path.parent.mkdir(exist_ok=True)
+            pd.DataFrame(columns).to_csv(path, index=False)
+        folder = inputs.data["sequence"] / "language_model" / cell
+        folder.mkdir(parents=True)
+        pd.DataFrame({"temperature": [0.5, 1.0, 1.5], "text": f"{HOSTILE} and {cell}"}).to_parquet(
+            folder / "paragraphs.parquet"
+        )
+        pd.DataFrame(
+            {"surprise": ["most", "least"], "rank": 1, "text": HOSTILE, "nats_per_word": [9.0, 1]}
+        ).to_parquet(folder / "sentences.parquet")
+        error, fall = (0.16, 1e-20) if cell == "rnn" else (0.001, 1e-2)
+        gap = {"mean_squared_error": error, "solved": error < 0.01, "updates": 40, **counts}
+        write_json(
+            inputs.metrics / f"remember/{cell}.json",
+            {"always_one": 1 / 6, "gaps": {"4": {**gap, "solved": True}, "8": gap}},
+        )
+        folder = inputs.data["sequence"] / "remember" / cell
+        folder.mkdir(parents=True)
+        pd.DataFrame(
+            [
+                {
+                    "gap": 8,
+                    "training": when,
+                    "steps_back": back,
+                    "gradient_norm": fall ** (back / 7),
+                }
+                for when in ("before", "after")
+                for back in range(8)
+            ]
+        ).to_parquet(folder / "gradients.parquet")
+
+
+def write_classifiers(inputs):
+    """Documents, digits and chords, of which gru is better at the first two."""
+    counts = {"weights": 9, "recurrent_multiply_adds_per_step": 7, "steps_seen": 50,
+              "best_epoch": 2, "epochs": 2}  # fmt: skip
+    baseline = {"accuracy": 0.7, "accuracy_interval": [0.6, 0.8], "macro_f1": 0.6}
+    write_json(
+        inputs.metrics / "score_document_baselines.json",
+        {"majority": {**baseline, "accuracy": 0.5}, "tf_idf": {**baseline, "c": 10}},
+    )
+    for cell, accuracy in (("rnn", 0.6), ("gru", 0.9)):
+        scores = {"accuracy": accuracy, "accuracy_interval": [accuracy - 0.05, accuracy + 0.05],
+                  "macro_f1": accuracy, **counts}  # fmt: skip
+        write_json(
+            inputs.metrics / f"classify_documents/{cell}.json",
+            {**scores, "labels": 30, "documents": {"train": 500, "validation": 50, "test": 60}},
+        )
+        write_json(
+            inputs.metrics / f"read_digits/{cell}.json",
+            {**scores, "rows": 8, "columns": 8, "images": {"test": 90}},
+        )
+        splits = dict.fromkeys(("train", "validation", "test"), 9.0)
+        write_json(
+            inputs.metrics / f"predict_chords/{cell}.json",
+            {"nats_per_frame": {**splits, "test": 9.5 - accuracy}, "test_interval": [8.25, 9.75],
+             "pitch_frequency_nats_per_frame": {**splits, "test": 11.0},
+             "pieces": {"train": 8, "validation": 1, "test": 1}, **counts},
+        )  # fmt: skip
+        for task in ("classify_documents", "read_digits", "predict_chords"):
+            path = inputs.curves / task / f"{cell}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pd.DataFrame({"epoch": [1, 2], "validation_loss": [2.0, 1.5]}).to_csv(path, index=False)
+        labels = [f"label {i}" for i in range(30)]
+        for task, names in (("classify_documents", [HOSTILE, *labels]), ("read_digits", "0123")):
+            folder = inputs.data["sequence"] / task / cell
+            folder.mkdir(parents=True)
+            pairs = [(name, name, 5) for name in names] + [(names[1], names[2], 3)]
+            pd.DataFrame(pairs, columns=["truth", "prediction", "count"]).to_parquet(
+                folder / "confusion.parquet"
+            )
+        moved = {
+            "doc_id": ["a", "a", "b"], "excerpt": HOSTILE, "label": HOSTILE, "prediction": "x",
+            "probability": 0.75, "rank": [1, 2, 1], "token": ["one", "two", HOSTILE],
+            "change": [1.25, -0.5, 0.1],
+        }  # fmt: skip
+        folder = inputs.data["sequence"] / "classify_documents" / cell
+        pd.DataFrame(moved).to_parquet(folder / "moved_words.parquet")
 
 
 def write_clusters(inputs):
@@ -269,11 +351,94 @@ def test_report_names_winners_and_losers(small):
         "gru has the lowest test perplexity, 21.0; every recurrent model beats the bigrams' 31.0."
     )
     assert music.build(small).summary.startswith("On 1 of 2 scores")
-    metrics = json.loads((small.metrics / "train_sequence/gru.json").read_text())
-    metrics["perplexity"]["test"] = 32.0
-    write_json(small.metrics / "train_sequence/gru.json", metrics)
-    assert "bigram has the lowest" in sequence.build(small).summary
-    assert "gru did not beat the bigrams' 31.0" in sequence.build(small).summary
+
+
+def test_sequence_page_says_what_its_numbers_say(small):
+    page = sequence.build(small)
+    assert page.summary == "The best cell by task: language model gru, remembering gru."
+    comparison, language_model, remember = page.sections
+    assert [row[:2] for row in comparison.blocks[0].rows] == [
+        ["Language model, rnn", "perplexity 25.2"],
+        ["Language model, gru", "perplexity 21.0"],
+        ["Remembering, rnn", "gaps solved: 4"],
+        ["Remembering, gru", "gaps solved: 4, 8"],
+    ]
+    assert comparison.blocks[0].rows[2][4] == "100"  # the steps of both gaps
+    assert language_model.blocks[0].text == (
+        "gru has the lowest test perplexity of the cells, 21.0, and rnn the highest, 20.0% above "
+        "it; all of them beat the bigrams' 31.0."
+    )
+    assert remember.blocks[0].text == (
+        "rnn adds two numbers over gaps up to 4; gru adds two numbers over gaps up to 8. Over 8 "
+        "steps back the gradient of an untrained cell falls: rnn by 10^-20, gru by 10^-2."
+    )
+    charts = [block.spec["encoding"]["y"] for block in remember.blocks if block.kind == "chart"]
+    assert [y["scale"]["type"] for y in charts] == ["log"] * 3
+    quotes = [block.caption for block in language_model.blocks if block.kind == "quote"]
+    assert [caption.split(";")[0] for caption in quotes] == [
+        "made by gru at temperature 0.5",
+        "made by gru at temperature 1",
+        "made by gru at temperature 1.5",
+        "made by rnn at temperature 1",
+    ]
+
+
+def test_sequence_page_names_who_failed(small):
+    for path in (small.metrics / "train_language_model").iterdir():
+        metrics = json.loads(path.read_text())
+        metrics["perplexity"]["test"] += 10
+        write_json(path, metrics)
+    for path in (small.metrics / "remember").iterdir():
+        metrics = json.loads(path.read_text())
+        for gap in metrics["gaps"].values():
+            gap["solved"] = False
+        write_json(path, metrics)
+    page = sequence.build(small)
+    assert page.summary == "The best cell by task: language model gru, remembering none."
+    _, language_model, remember = page.sections
+    assert "rnn did not beat the bigrams' 31.0" in language_model.blocks[0].text
+    assert remember.blocks[0].text.startswith("rnn solves no gap; gru solves no gap. Over 8")
+
+
+def test_sequence_page_says_how_classes_and_chords_are_told(inputs, tmp_path):
+    write_classifiers(inputs)
+    page = sequence.build(inputs)
+    assert page.summary == "The best cell by task: documents gru, digits gru, chords gru."
+    comparison, documents, digits, chords = page.sections
+    assert comparison.blocks[0].rows[0][:2] == ["Documents, rnn", "accuracy 60.0%"]
+    assert documents.blocks[0].text == (
+        "gru names the right one of 30 labels for 90.0% (95% interval: 85.0% to 95.0%) of 60 test "
+        "documents; logistic regression on TF-IDF for 70.0%, which is less, beyond that interval."
+    )
+    assert [row[0] for row in documents.blocks[1].rows] == [
+        "the commonest label", "TF-IDF, regression", "rnn", "gru"
+    ]  # fmt: skip
+    mistakes, moved = documents.blocks[3:]
+    assert mistakes.rows == [["label 0", "label 1", "3"]]
+    assert [row[2] for row in moved.rows] == ["one +1.2, two -0.5", f"{HOSTILE} +0.1"]
+    assert digits.blocks[0].text == (
+        "gru reads 90.0% (95% interval: 85.0% to 95.0%) of 90 test images of 8 rows rightly, and "
+        "rnn, the last, 60.0%."
+    )
+    assert digits.blocks[3].caption.endswith("its commonest mistake is to take 1 for 2, 3 times.")
+    assert chords.blocks[0].text == (
+        "gru predicts the next chord best, at 8.60 nats per frame (95% of draws of as many "
+        "chorales: 8.25 to 9.75), against 11.00 from how often each pitch sounds; rnn is last at "
+        "8.90."
+    )
+    assert HOSTILE not in render_all(inputs, tmp_path / "report")["sequence"]
+
+
+def test_sequence_page_without_labels_says_so(inputs):
+    write_classifiers(inputs)
+    for path in (inputs.metrics / "classify_documents").iterdir():
+        write_json(path, {"accuracy": None, "unscored": "the corpus has no labels"})
+    page = sequence.build(inputs)
+    assert page.summary.startswith("The best cell by task: documents none, digits gru")
+    assert page.sections[1].blocks[0].text == (
+        "No documents were classified: the corpus has no labels."
+    )
+    assert len(page.sections[1].blocks) == 1
 
 
 def test_measured_costs_are_shown_where_they_were_measured(small):

@@ -1,0 +1,158 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from stages.errors import StageError
+from stages.sequence import predict_chords
+from stages.sequence.padding import pad
+from stages.sequence.predict_chords import (
+    ChordModel,
+    chords,
+    interval,
+    judge,
+    per_frame,
+    read,
+    transposition,
+)
+from stages.sequence.training import load_model
+
+SECTION = {
+    "embedding_size": 16,
+    "hidden_size": 24,
+    "layers": 1,
+    "dropout": {"before": 0.0, "between": 0.0, "after": 0.1},
+    "batch_size": 4,
+    "learning_rate": 0.02,
+    "learning_rate_decay": "linear",
+    "gradient_norm": 1.0,
+    "epochs": 20,
+    "patience": 20,
+    "device": "cpu",
+    "seed": 1,
+}
+OUTPUTS = ["model.safetensors", "curve.csv", "metrics.json"]
+C_MAJOR, F_MAJOR, G_MAJOR = [48, 55, 64, 72], [53, 57, 60, 65], [55, 59, 62, 67]
+
+
+def piece(steps, shift=0, duration=1.0):
+    """Return chords of equal duration as rows of the table `notes`."""
+    rows = [(i * duration, duration, pitch + shift) for i, step in enumerate(steps)
+            for pitch in step]  # fmt: skip
+    return pd.DataFrame(rows, columns=["onset_beats", "duration_beats", "pitch_midi"])
+
+
+def write(folder: Path, pieces: list[tuple[str, pd.DataFrame]]) -> None:
+    """Write both tables, given the split and the notes of each piece."""
+    names = [f"piece {i}" for i in range(len(pieces))]
+    notes = [own.assign(piece_id=name) for name, (_, own) in zip(names, pieces, strict=True)]
+    pd.concat(notes).to_parquet(folder / "notes.parquet")
+    splits = [split for split, _ in pieces]
+    pd.DataFrame({"piece_id": names, "split": splits}).to_parquet(folder / "pieces.parquet")
+
+
+@pytest.fixture
+def stage(tmp_path, monkeypatch):
+    """Run the stage on cadences in many keys, of which every chord follows from the one before."""
+    monkeypatch.chdir(tmp_path)
+    splits = ["train"] * 12 + ["validation"] * 3 + ["test"] * 3
+    steps = [C_MAJOR, F_MAJOR, G_MAJOR]
+    write(
+        tmp_path,
+        [(split, piece([*steps * (4 + i % 3), C_MAJOR], i % 12)) for i, split in enumerate(splits)],
+    )
+
+    def run(cell="lstm", **changes):
+        section = {"sequence": {"predict_chords": {**SECTION, **changes}}}
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(section))
+        inputs = ["notes.parquet", "pieces.parquet"]
+        predict_chords.main([cell, *inputs, *OUTPUTS, "--params", "sequence.predict_chords"])
+        return [(tmp_path / name).read_bytes() for name in OUTPUTS]
+
+    return run
+
+
+def test_a_piece_is_taken_to_c_major_or_a_minor():
+    cadence = [C_MAJOR, F_MAJOR, G_MAJOR, C_MAJOR]
+    for shift in range(-5, 7):
+        assert transposition(piece(cadence, shift)) == (-shift if shift < 6 else -6)
+    a_minor, e_major, a_major = [57, 60, 64, 69], [52, 56, 59, 64], [57, 61, 64, 69]
+    # In minor, with a last chord in major.
+    cadence = [a_minor, e_major, a_minor, a_minor, e_major, a_major]
+    assert [transposition(piece(cadence, shift)) for shift in (-2, 0, 3)] == [2, 0, -3]
+
+
+def test_chords_are_what_sounds_at_each_quarter_note():
+    notes = pd.DataFrame(
+        {"onset_beats": [0.0, 0.5, 1.0, 3.5], "duration_beats": [0.5, 0.5, 2.5, 1.0],
+         "pitch_midi": [60, 62, 64, 65]}
+    )  # fmt: skip
+    sounding = [[39], [43], [43], [43], [44]]
+    assert [row.nonzero().flatten().tolist() for row in chords(notes)] == sounding
+
+
+def test_nats_are_those_of_independent_pitches_whatever_the_padding():
+    torch.manual_seed(0)
+    model = ChordModel("gru", 8, 6, 1, (0.0, 0.0, 0.0)).eval()
+    pieces = [(torch.rand(n, 88) < 0.1).float() for n in (9, 4, 6)]
+    expected = []
+    for own in pieces:
+        logits = model(own[:-1].unsqueeze(1)).squeeze(1)
+        expected.append(
+            -torch.distributions.Bernoulli(logits=logits).log_prob(own[1:]).sum().item()
+        )
+    together = judge(model, pieces, 3)
+    assert together[:, 0] == pytest.approx(expected, rel=1e-5)
+    assert together[:, 1].tolist() == [8, 3, 5]
+    loss, frames, _ = predict_chords.loss(model, pad(pieces), None)
+    assert frames == 16
+    assert loss.item() == pytest.approx(sum(expected) / 16, rel=1e-5)
+
+
+def test_interval_widens_with_how_unlike_pieces_are():
+    like, unlike = np.tile([80.0, 10], (20, 1)), np.tile([[20.0, 10], [140.0, 10]], (10, 1))
+    assert interval(like, 1) == [8, 8]
+    low, high = interval(unlike, 1)
+    # 20 draws of 2 or 14 nats: a standard error of 6 / sqrt(20).
+    assert [low, high] == pytest.approx([8 - 2.63, 8 + 2.63], abs=0.5)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru"])
+def test_cadences_are_learned_in_equal_bytes(stage, cell):
+    first = stage(cell)
+    metrics = json.loads(first[2])
+    assert metrics["nats_per_frame"]["test"] < 1
+    assert metrics["pitch_frequency_nats_per_frame"]["test"] > 3
+    assert metrics["pieces"] == {"train": 12, "validation": 3, "test": 3}
+    assert len(pd.read_csv("curve.csv")) == metrics["epochs"]
+    assert stage(cell) == first
+
+
+def test_saved_model_gives_the_reported_score(stage):
+    metrics = json.loads(stage("lstm_peephole", epochs=2)[2])
+    model = load_model(Path("model.safetensors"), ChordModel)
+    pieces = read(Path("notes.parquet"), Path("pieces.parquet"))["test"]
+    assert per_frame(judge(model, pieces, 4)) == metrics["nats_per_frame"]["test"]
+
+
+def test_bad_notes_are_named(stage, tmp_path):
+    good = [(split, piece([C_MAJOR, G_MAJOR, C_MAJOR])) for split in ("train", "validation")]
+    for last, message in (
+        (("train", good[0][1]), "no piece in the test split"),
+        (("test", piece([C_MAJOR])), "piece 2 has a single chord"),
+        (("test", piece([[12, 108], [24, 108]])), "piece 2 in C has pitches from 12 to 108"),
+    ):
+        write(tmp_path, [*good, last])
+        with pytest.raises(StageError, match=message):
+            stage()
+    assert not any((tmp_path / name).exists() for name in OUTPUTS)
+
+
+def test_too_long_pieces_are_said_before_they_are_tried(stage, monkeypatch):
+    monkeypatch.setattr("os.sysconf", lambda name: 100)
+    with pytest.raises(StageError, match="4 sequences of 19 steps need some"):
+        stage()
