@@ -25,9 +25,14 @@ BREACHES = [
 ]
 
 
+def real_path(project: Path, contract: Contract) -> Path:
+    """Return the largest of the tables of a contract: those of some models are empty."""
+    paths = sorted((project / "data").rglob(f"{contract.name}.parquet"))
+    return max(paths, key=lambda path: pq.read_metadata(path).num_rows)
+
+
 def real_table(project: Path, contract: Contract) -> pa.Table:
-    path = next((project / "data").rglob(f"{contract.name}.parquet"))
-    return pq.read_table(path).cast(contract.schema)
+    return pq.read_table(real_path(project, contract)).cast(contract.schema)
 
 
 def replace_first(table: pa.Table, column: str, value: object) -> pa.Table:
@@ -95,8 +100,7 @@ def test_breach_keeps_the_table_out(finished_project, tmp_path, contract, kind, 
 
 @pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
 def test_real_table_keeps_its_contract(finished_project, contract):
-    path = next((finished_project / "data").rglob(f"{contract.name}.parquet"))
-    results = contract.check(path)
+    results = contract.check(real_path(finished_project, contract))
     assert results["success"]
     assert len(results["results"]) == len(contract.all_expectations())
 

@@ -19,6 +19,8 @@ TINY = {
     "embedding.models.skipgram.epochs": 1,
     "embedding.models.glove.dimensions": 8,
     "embedding.models.glove.epochs": 2,
+    "embedding.evaluate.words": ["australia", "government"],
+    "embedding.evaluate.arithmetic": ["australia - government + people"],
     "embedding.evaluate.blanks": 50,
     "embedding.evaluate.map_words": 40,
     "embedding.evaluate.bootstrap_samples": 50,
