@@ -7,6 +7,7 @@ import pytest
 import torch
 import yaml
 
+from stages.checkpoint import Checkpoint
 from stages.errors import StageError
 from stages.sequence import predict_chords
 from stages.sequence.padding import pad
@@ -137,6 +138,26 @@ def test_saved_model_gives_the_reported_score(stage):
     model = load_model(Path("model.safetensors"), ChordModel)
     pieces = read(Path("notes.parquet"), Path("pieces.parquet"))["test"]
     assert per_frame(judge(model, pieces, 4)) == metrics["nats_per_frame"]["test"]
+
+
+def test_a_killed_run_goes_on_to_the_same_bytes(stage, tmp_path, monkeypatch):
+    whole = stage(epochs=4)
+    for name in OUTPUTS:
+        (tmp_path / name).unlink()
+    save = Checkpoint.save
+
+    def killed_at_the_third(self, parts, progress):
+        if len(progress["history"]) == 3:
+            raise KeyboardInterrupt
+        save(self, parts, progress)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "save", killed_at_the_third)
+        with pytest.raises(KeyboardInterrupt):
+            stage(epochs=4)
+    assert [path.name for path in tmp_path.glob("model*")] == ["model.safetensors.checkpoint"]
+    assert stage(epochs=4) == whole
+    assert not (tmp_path / "model.safetensors.checkpoint").exists()
 
 
 def test_bad_notes_are_named(stage, tmp_path):
