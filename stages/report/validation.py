@@ -1,5 +1,6 @@
 """The page of the validation results: an overview, and Great Expectations' Data Docs."""
 
+import functools
 import re
 from typing import Any
 
@@ -58,6 +59,14 @@ def build(inputs: Inputs) -> Page:
     )
 
 
+@functools.cache
+def _view() -> Any:
+    """Return what turns sections into HTML: one for all tables, as it compiles its templates."""
+    from great_expectations.render.view import DefaultJinjaSectionView
+
+    return DefaultJinjaSectionView()
+
+
 def data_docs(result: dict[str, Any]) -> str:
     """Return the results of one table as Great Expectations itself renders them.
 
@@ -69,14 +78,13 @@ def data_docs(result: dict[str, Any]) -> str:
         expectationSuiteValidationResultSchema,
     )
     from great_expectations.render.renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view import DefaultJinjaSectionView
 
     loaded = expectationSuiteValidationResultSchema.load(result)
     # The renderer asks for a run; what it says of it is in the overview.
     loaded.meta["run_id"] = {"run_name": "etude", "run_time": "1970-01-01T00:00:00+00:00"}
     document = ValidationResultsPageRenderer().render(loaded).to_json_dict()
     html = "".join(
-        DefaultJinjaSectionView().render({"section": section, "section_loop": {"index": 1}})
+        _view().render({"section": section, "section_loop": {"index": 1}})
         for section in document["sections"][1:]
     )
     return re.sub(r'\s(?:id|style|data-[a-z-]+)="[^"]*"', "", html)
