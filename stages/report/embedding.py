@@ -76,9 +76,10 @@ def _comparison(comparison: pd.DataFrame, verdicts: dict, models: dict) -> list[
     ]
     blocks: list[Block] = [
         Table(
-            "Scores on the items that every model covers, with 95 % bootstrap intervals: "
-            "Spearman's correlation with people's scores for pairs of words, otherwise the share "
-            "of right answers.",
+            "Scores on the items that every model covers, with 95 % bootstrap intervals: for pairs "
+            "of words Spearman's correlation with people's scores; otherwise the share of right "
+            "answers, such as a word taken out of a sentence that is among 5 guesses (blank in 5) "
+            "or the one word of another label found among those of a label (outliers).",
             ["test", "items", *models, "no knowledge"],
             rows,
         ),
@@ -108,7 +109,7 @@ def _comparison(comparison: pd.DataFrame, verdicts: dict, models: dict) -> list[
 def _with_interval(row: pd.Series) -> str:
     if pd.isna(row["score"]):
         return "– (all alike)"
-    return f"{row['score']:.3f} ({row['low']:.2f} – {row['high']:.2f})"
+    return f"{row['score']:.2f} ({row['low']:.2f}–{row['high']:.2f})"
 
 
 def _baseline(baselines: dict[str, float], test: str) -> float:
