@@ -109,7 +109,8 @@ def _comparison(comparison: pd.DataFrame, verdicts: dict, models: dict) -> list[
 def _with_interval(row: pd.Series) -> str:
     if pd.isna(row["score"]):
         return "– (all alike)"
-    return f"{row['score']:.2f} ({row['low']:.2f}–{row['high']:.2f})"
+    # The word joiner keeps the interval on one line of a narrow cell.
+    return f"{row['score']:.2f} ({row['low']:.2f}–\u2060{row['high']:.2f})"
 
 
 def _baseline(baselines: dict[str, float], test: str) -> float:
