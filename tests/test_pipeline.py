@@ -155,7 +155,7 @@ def test_one_value_changed_runs_only_its_dependents(finished_project):
     done = run(finished_project, "flows", "everything")
     assert done.returncode == 0, done.stdout
     outcome = dict(re.findall(r"^[\d:]+ +(\S+) +(cached|done in)", done.stdout, re.MULTILINE))
-    assert set(outcome) == {stage.addressing for stage in stages(finished_project)}
+    assert set(outcome) == {stage.name for stage in stages(finished_project)}
     assert {name for name, how in outcome.items() if how != "cached"} == {
         "train_embedding@skipgram",
         "evaluate_embedding@skipgram",
