@@ -18,7 +18,7 @@ from stages.progress import progress
 
 # Vectors of this many words, of both kinds, about fit a processor's second cache. As many threads
 # as there are groups can learn at a time.
-GROUP_WORDS = 2048
+GROUP_WORDS = 4096
 FEWEST_GROUPS, MOST_GROUPS = 8, 64
 # Counts kept beside the vectors, to be held against the dot products.
 SAMPLED_COUNTS = 20_000
