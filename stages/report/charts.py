@@ -181,7 +181,7 @@ def word_map(points: pd.DataFrame, models: list[str], description: str) -> dict[
 
     Args:
         points: columns model, token, label (the word, or nothing), x and y.
-        models: the choice; the first that is no baseline is shown.
+        models: the choice; the first is shown at first.
         description: what a screen reader says.
     """
     choice = alt.binding_select(options=models, name="model ")

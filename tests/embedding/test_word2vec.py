@@ -60,22 +60,24 @@ def test_korean_is_spelled_in_jamo():
     assert spelled("film", jamo=True) == "film"
 
 
-def test_jamo_ngrams_bring_syllables_together(tmp_path):
+@pytest.mark.parametrize("jamo", [True, False])
+def test_jamo_ngrams_bring_syllables_together(tmp_path, jamo):
     from stages.embedding.corpus import Text, Vocabulary
 
     from .conftest import write_tokens
 
-    documents = [["영화", "재밌다"], ["영홧", "재밌다"]] * 30
-    write_tokens(tmp_path / "t.parquet", documents, ["train"] * 60)
-    words = Vocabulary(["재밌다", "영화", "영홧"], np.array([60, 30, 30]))
-    section = {**SECTIONS["fasttext"], "jamo": True, "longest_ngram": 4, "buckets": 1000}
+    write_tokens(tmp_path / "t.parquet", [["화", "좋다"]] * 60, ["train"] * 60)
+    words = Vocabulary(["화", "좋다"], np.array([60, 60]))
+    # So many buckets that no two n-grams share one.
+    section = {**SECTIONS["fasttext"], "jamo": jamo, "buckets": 100_000, "dimensions": 200}
     model = train_word2vec(
         Text(tmp_path / "t.parquet", words.words), words, FastTextParams(**section), NoCheckpoint()
     )
     assert model.words == words.words
-    near = unseen_vector("영화ㅅ", model)
-    assert near.shape == (6,)
-    assert not np.array_equal(near, unseen_vector("전혀", model))
+    # Alike in all letters but the last, and in no syllable: 3 of 5 and of 7 n-grams, or none.
+    seen, unseen = unseen_vector("화", model), unseen_vector("확", model)
+    cosine = seen @ unseen / np.linalg.norm(seen) / np.linalg.norm(unseen)
+    assert (cosine > 0.3) == jamo
 
 
 def test_ngrams_from_long_to_short_are_told(train):
