@@ -279,7 +279,7 @@ REVIEWS: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
     "nsmc_sample.tsv": (
         "korean",
         {"text_column": "document", "label_column": "label", "id_column": "id"},
-        {"tune_vectors": True, "learning_rate": 0.005, "epochs": 3},
+        {"max_words": 100, "tune_vectors": True, "learning_rate": 0.005, "epochs": 3},
     ),
 }
 
