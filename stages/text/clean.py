@@ -18,6 +18,7 @@ _WINDOWS_1252 = {
     code: bytes([code]).decode("cp1252", errors="ignore") or " " for code in range(0x80, 0xA0)
 }
 _HIGH_CONTROL = re.compile("[\x80-\x9f]")
+_ASCII = bytes(range(0x80))
 _NOT_TEXT = re.compile("[\ud800-\udfff\ufffd]+")
 _MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 _MARK_FLOOD = re.compile(f"([{_MARKS}]{{3}})[{_MARKS}]+")
@@ -66,8 +67,13 @@ def wiki_lines(markup: str) -> list[str]:
 def without_html(text: str) -> str:
     """Return `text` without tags, comments, scripts and styles; entities become characters."""
     if "<" in text:
-        text = _HIDDEN_HTML.sub(" ", text)
-        text = _TAG.sub(" ", _INLINE_TAG.sub("", text))
+        # By far the most frequent tag; where there is no other, no closer look is needed.
+        without_breaks = text.replace("<br />", " ")
+        if "<" in without_breaks:
+            text = _HIDDEN_HTML.sub(" ", text)
+            text = _TAG.sub(" ", _INLINE_TAG.sub("", text))
+        else:
+            text = without_breaks
     return html.unescape(text)
 
 
@@ -86,23 +92,29 @@ def clean(text: str, rules: Rules) -> tuple[str, list[str]]:
                 changes.append(kind)
             text = changed
 
-    if not text.isascii():
-        change("undecodable", lambda t: _NOT_TEXT.sub(" ", t))
-        if not _MOJIBAKE.isdisjoint(text):
+    # Most texts are ASCII, and most others nearly: what is looked for is looked for in the rest.
+    special = _without_ascii(text)
+    if special:
+        if _NOT_TEXT.search(special):
+            change("undecodable", lambda t: _NOT_TEXT.sub(" ", t))
+        if not _MOJIBAKE.isdisjoint(special):
             # Imported here: most corpora have no such text.
             import ftfy
 
             change("mojibake", ftfy.fix_encoding)
-        if _HIGH_CONTROL.search(text):
-            change("mojibake", lambda t: t.translate(_WINDOWS_1252))
+        if _HIGH_CONTROL.search(special):
+            change("mojibake", lambda t: _HIGH_CONTROL.sub(lambda m: _WINDOWS_1252[ord(m[0])], t))
     if rules.markup == "html" and ("<" in text or "&" in text):
         change("markup", without_html)
     elif rules.markup == "wiki":
         change("markup", lambda t: "\n".join(wiki_lines(t)))
-    if not text.isascii():
+    special = _without_ascii(text)
+    if special:
         # Before NFC, whose time grows with the square of a run of marks.
-        change("mark_flood", lambda t: _MARK_FLOOD.sub(r"\1", t))
-        change("invisible", lambda t: _INVISIBLE.sub("", t))
+        if _MARK_FLOOD.search(special):
+            change("mark_flood", lambda t: _MARK_FLOOD.sub(r"\1", t))
+        if _INVISIBLE.search(special):
+            change("invisible", lambda t: _INVISIBLE.sub("", t))
         if not unicodedata.is_normalized("NFC", text):
             change("not_nfc", lambda t: unicodedata.normalize("NFC", t))
     if not text.isprintable():
@@ -113,7 +125,20 @@ def clean(text: str, rules: Rules) -> tuple[str, list[str]]:
         change("emails", _handler(_EMAIL, rules.emails, PLACEHOLDERS["emails"]))
     if rules.numbers != "keep":
         change("numbers", _handler(_NUMBER, rules.numbers, PLACEHOLDERS["numbers"]))
+    if text.isprintable():
+        # All its white space is spaces: only where two of them meet, there is something to fold.
+        return " ".join(filter(None, map(str.strip, text.split("  ")))), changes
     return " ".join(text.split()), changes
+
+
+def _without_ascii(text: str) -> str:
+    if text.isascii():
+        return ""
+    return (
+        text.encode("utf-8", "surrogatepass")
+        .translate(None, _ASCII)
+        .decode("utf-8", "surrogatepass")
+    )
 
 
 def _handler(pattern: re.Pattern[str], how: Handling, placeholder: str) -> Callable[[str], str]:

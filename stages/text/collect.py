@@ -29,6 +29,7 @@ from stages.text.splits import NOT_GIVEN, TEST, TRAIN, VALIDATION, draw_splits
 
 BATCH_DOCUMENTS = 4_000
 BATCH_CHARACTERS = 4_000_000
+ROW_GROUP_BYTES = 8_000_000
 DROPPED = ("empty", "too_short", "other_language", "duplicate", "near_duplicate", "malformed")
 _CODES = {None: NOT_GIVEN, **{split: code for code, split in enumerate(SPLITS)}}
 # Of what is the same, a test document stays rather than a training one.
@@ -107,7 +108,7 @@ def clean_batch(batch: list[tuple], corpus: Corpus, params: CollectParams) -> Cl
         text, changes = clean(document.text, rules)
         if not text:
             dropped["empty"] += 1
-        elif text.count(" ") + 1 < corpus.min_words:
+        elif len(text.split(" ", corpus.min_words - 1)) < corpus.min_words:
             dropped["too_short"] += 1
         elif is_ours and not is_ours(text):
             dropped["other_language"] += 1
@@ -117,14 +118,15 @@ def clean_batch(batch: list[tuple], corpus: Corpus, params: CollectParams) -> Cl
             kept.append(document._replace(doc_id=_name(document.doc_id), text=text, label=label))
     texts = [d.text for d in kept]
     labels = [d.label or None for d in kept]
+    sketches = None
+    if texts and params.duplicates == "drop":
+        sketches = sketch(texts, band_rows(params.near_duplicate_similarity))
     return Cleaned(
         pa.record_batch([[d.doc_id for d in kept], texts, labels], schema=_ASIDE),
         np.array([_CODES[d.split] for d in kept], dtype=np.int8),
         _hash([d.group for d in kept]),
         _hash([label or "" for label in labels]),
-        sketch(texts, band_rows(params.near_duplicate_similarity))
-        if texts and params.duplicates == "drop"
-        else None,
+        sketches,
         dropped,
         changed,
     )
@@ -191,8 +193,7 @@ def gather(
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     found = read_documents(corpus, raw, params.max_characters, losses)
     work = partial(clean_batch, corpus=corpus, params=params)
-    options = pa.ipc.IpcWriteOptions(compression="lz4")
-    with pa.ipc.new_file(str(rows), _ASIDE, options=options) as writer:
+    with pa.ipc.new_file(str(rows), _ASIDE) as writer:
         results = map_in_order(work, batches(found), params.workers)
         for cleaned in progress(results, "collecting batches of up to 4 MB"):
             dropped.update(cleaned.dropped)
@@ -250,23 +251,57 @@ def count_splits(splits: np.ndarray) -> dict[str, int]:
     return {split: int((splits == code).sum()) for code, split in enumerate(SPLITS)}
 
 
-def with_splits(rows: Iterable[pa.RecordBatch], splits: np.ndarray) -> Iterator[pa.Table]:
+def with_splits(rows: Path, splits: np.ndarray) -> Iterator[pa.Table]:
     """Yield tables `documents` of some size, without the rows whose split is NOT_GIVEN."""
     names = pa.array(SPLITS)
     waiting: list[pa.Table] = []
     start = 0
-    for batch in rows:
-        codes = splits[start : start + len(batch)]
-        start += len(batch)
-        kept = pa.array(codes != NOT_GIVEN)
-        table = pa.table(batch.filter(kept))
-        split = names.take(pa.array(codes[codes != NOT_GIVEN]))
-        waiting.append(table.add_column(1, DOCUMENTS.schema.field("split"), split))
-        if sum(t.nbytes for t in waiting) >= BATCH_CHARACTERS:
-            yield pa.concat_tables(waiting)
-            waiting = []
+    with pa.OSFile(str(rows)) as file, pa.ipc.open_file(file) as reader:
+        for number in range(reader.num_record_batches):
+            batch = reader.get_batch(number)
+            codes = splits[start : start + len(batch)]
+            start += len(batch)
+            table = pa.table(batch.filter(pa.array(codes != NOT_GIVEN)))
+            split = names.take(pa.array(codes[codes != NOT_GIVEN]))
+            waiting.append(table.add_column(1, DOCUMENTS.schema.field("split"), split))
+            if sum(t.nbytes for t in waiting) >= ROW_GROUP_BYTES:
+                yield pa.concat_tables(waiting)
+                waiting = []
     if any(map(len, waiting)):
         yield pa.concat_tables(waiting)
+
+
+def collect(
+    corpus: Corpus, raw: Path, params: CollectParams, outputs: Outputs, documents: Path
+) -> dict[str, Any]:
+    """Write the table `documents` and return what there is to say of the corpus."""
+    # A killed run leaves the folder behind; DVC does not look at what is called so.
+    folder = documents.with_suffix(".partial")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    rows = folder / "rows.arrow"
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        index = None
+        if params.duplicates == "drop":
+            index = stack.enter_context(Index(folder, params.near_duplicate_similarity))
+        gathered = gather(corpus, raw, params, rows, index)
+        splits = decide(gathered, index, params)
+        with outputs.table_writer(documents, DOCUMENTS) as writer:
+            for table in with_splits(rows, splits):
+                writer.write_table(table)
+    kept = splits != NOT_GIVEN
+    labelled = gathered.labels != _hash([""])[0]
+    return {
+        "split_unit": params.split_unit,
+        "given_splits": [s for c, s in enumerate(SPLITS) if (gathered.given == c).any()],
+        "documents": {"total": int(kept.sum()), **count_splits(splits)},
+        "groups": len(np.unique(gathered.groups[kept])),
+        "labels": len(np.unique(gathered.labels[kept & labelled])),
+        "dropped": {reason: gathered.dropped[reason] for reason in DROPPED},
+        "changed": dict(gathered.changed),
+        "examples": gathered.examples,
+    }
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -282,49 +317,14 @@ def main(argv: list[str] | None = None) -> None:
     params = load(args.params, CollectParams)
     corpus = read_corpus_file(args.corpus)
 
-    # A killed run leaves the folder behind; DVC does not look at what is called so.
-    folder = args.documents.with_suffix(".partial")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    rows = folder / "rows.arrow"
-    with (
-        Outputs(args.validation) as outputs,
-        contextlib.ExitStack() as stack,
-    ):
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        index = None
-        if params.duplicates == "drop":
-            index = stack.enter_context(Index(folder, params.near_duplicate_similarity))
-        gathered = gather(corpus, args.raw, params, rows, index)
-        splits = decide(gathered, index, params)
-        with (
-            pa.OSFile(str(rows)) as file,
-            outputs.table_writer(args.documents, DOCUMENTS) as writer,
-        ):
-            reader = pa.ipc.open_file(file)
-            read = map(reader.get_batch, range(reader.num_record_batches))
-            for table in with_splits(read, splits):
-                writer.write_table(table)
-        kept = splits != NOT_GIVEN
-        labelled = gathered.labels != _hash([""])[0]
-        outputs.json(
-            args.metrics,
-            {
-                "corpus": {
-                    "name": args.corpus.stem,
-                    **corpus.model_dump(include={"title", "licence", "homepage", "language"}),
-                    "sources": [
-                        source.url or f"{source.package or args.raw}: {source.path}"
-                        for source in corpus.sources
-                    ],
-                },
-                "split_unit": params.split_unit,
-                "given_splits": [s for c, s in enumerate(SPLITS) if (gathered.given == c).any()],
-                "documents": {"total": int(kept.sum()), **count_splits(splits)},
-                "groups": len(np.unique(gathered.groups[kept])),
-                "labels": len(np.unique(gathered.labels[kept & labelled])),
-                "dropped": {reason: gathered.dropped[reason] for reason in DROPPED},
-                "changed": dict(gathered.changed),
-                "examples": gathered.examples,
-            },
-        )
+    with Outputs(args.validation) as outputs:
+        metrics = collect(corpus, args.raw, params, outputs, args.documents)
+        about = {
+            "name": args.corpus.stem,
+            **corpus.model_dump(include={"title", "licence", "homepage", "language"}),
+            "sources": [
+                source.url or f"{source.package or args.raw}: {source.path}"
+                for source in corpus.sources
+            ],
+        }
+        outputs.json(args.metrics, {"corpus": about, **metrics})

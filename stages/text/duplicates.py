@@ -77,7 +77,8 @@ def sketch(texts: list[str], rows: int) -> Sketches:
     inside = place < np.repeat(sizes, lengths)
     shingles = rolling[np.flatnonzero(inside)]
 
-    bins = np.full(len(texts) * BINS, np.iinfo(np.uint64).max)
+    # Of exactly the type of the shingles: `minimum.at` is 20 times quicker so.
+    bins = np.full(len(texts) * BINS, np.iinfo(np.uint64).max, dtype=np.uint64)
     np.minimum.at(bins, owner * BINS + (shingles % np.uint64(BINS)).astype(np.int64), shingles)
     filled = _fill(bins.reshape(len(texts), BINS))  # (documents, bins)
     n_bands = BINS // rows
@@ -147,9 +148,9 @@ class Index:
                 the one with the lowest stays.
         """
         keys = np.concatenate(self._keys)
-        order = np.lexsort((rank, keys))
         same = np.zeros(len(keys), dtype=bool)
-        same[order[1:]] = keys[order[1:]] == keys[order[:-1]]
+        order, is_first = _repetitions(keys, rank)
+        same[order[~is_first]] = True
 
         near = np.zeros(len(keys), dtype=bool)
         sizes = np.concatenate(self._sizes)
@@ -167,14 +168,17 @@ class Index:
         return same, near
 
     def _similar(self, a: int, b: int, sizes: np.ndarray, ends: np.ndarray) -> bool:
-        first, second = (np.unique(self._read(n, sizes, ends)) for n in (a, b))
-        shared = len(np.intersect1d(first, second, assume_unique=True))
-        return shared >= self._similarity * (len(first) + len(second) - shared)
+        first, second = (self._read(n, sizes, ends) for n in (a, b))
+        both = np.sort(np.concatenate([first, second]))
+        shared = np.count_nonzero(both[1:] == both[:-1])
+        return shared >= self._similarity * (len(both) - shared)
 
     def _read(self, document: int, sizes: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        """Return the set of shingles of a document, as sorted numbers."""
         size = int(sizes[document])
         data = os.pread(self._shingles.fileno(), 8 * size, 8 * (int(ends[document]) - size))
-        return np.frombuffer(data, dtype=np.uint64)
+        shingles = np.sort(np.frombuffer(data, dtype=np.uint64))
+        return shingles[_begins(shingles)]
 
 
 def _pairs(file: BinaryIO, rank: np.ndarray, same: np.ndarray) -> Iterator[tuple[int, int]]:
@@ -185,11 +189,30 @@ def _pairs(file: BinaryIO, rank: np.ndarray, same: np.ndarray) -> Iterator[tuple
     file.flush()
     file.seek(0)
     hashes = np.fromfile(file, dtype=np.uint64)
-    candidates = np.flatnonzero((hashes != 0) & ~same)
-    candidates = candidates[np.lexsort((rank[candidates], hashes[candidates]))]
-    hashes = hashes[candidates]
-    equal = np.concatenate([[False], hashes[1:] == hashes[:-1]])
-    first = np.maximum.accumulate(np.where(equal, 0, np.arange(len(hashes))))
-    later = np.flatnonzero(equal)
+    documents = np.flatnonzero((hashes != 0) & ~same)
+    order, is_first = _repetitions(hashes[documents], rank[documents])
+    candidates = documents[order]
+    first = np.maximum.accumulate(np.where(is_first, np.arange(len(order)), 0))
+    later = np.flatnonzero(~is_first)
     for before in (first[later], later - 1):
         yield from zip(candidates[before].tolist(), candidates[later].tolist(), strict=True)
+
+
+def _repetitions(values: np.ndarray, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places of values that occur again, equal ones together in the order of `rank`.
+
+    The second array says which of them is the first of its value.
+    """
+    order = np.argsort(values)
+    is_first = _begins(values[order])
+    # By rank only what repeats: to sort by two keys takes many times as long.
+    order = order[~(is_first & np.append(is_first[1:], True))]
+    order = order[np.lexsort((rank[order], values[order]))]
+    return order, _begins(values[order])
+
+
+def _begins(ordered: np.ndarray) -> np.ndarray:
+    """Return where values that are in order are the first of their kind."""
+    is_first = np.ones(len(ordered), dtype=bool)
+    is_first[1:] = ordered[1:] != ordered[:-1]
+    return is_first

@@ -167,12 +167,9 @@ class Tokenizer:
     def __call__(self, texts: pa.Array) -> Tokens:
         """Return the tokens of some texts that are in form NFC with single spaces."""
         which, is_final, documents = self._sentences(_parts(texts))
-        offsets, row = np.array(self._offsets), 2 * which + is_final
-        lengths = np.diff(offsets)[row]
-        after = np.cumsum(lengths)
-        first = (offsets[row] - (after - lengths)).astype(np.int32)
-        place = np.arange(after[-1], dtype=np.int32) + np.repeat(first, lengths)
-        tokens = np.array(self._tokens)[place]
+        lists = pa.ListArray.from_arrays(np.array(self._offsets), np.array(self._tokens))
+        taken = lists.take(pa.array(2 * which + is_final))
+        tokens, after = taken.values.to_numpy(), taken.offsets.to_numpy()[1:]
 
         is_used = np.bincount(tokens, minlength=len(self._token_number)) > 0
         known = list(self._token_number)
@@ -181,7 +178,7 @@ class Tokenizer:
         filled = sentence_lengths > 0
         return Tokens(
             pa.array([known[number] for number in np.flatnonzero(is_used)], pa.string()),
-            (np.cumsum(is_used) - 1)[tokens],
+            (np.cumsum(is_used, dtype=np.int32) - 1)[tokens],
             sentence_lengths[filled],
             np.bincount(of_document[filled], minlength=len(texts)),
         )
@@ -211,8 +208,10 @@ class Tokenizer:
 
     def _look_up(self, chunks: list[str]) -> np.ndarray:
         """Return the numbers of some distinct strings."""
-        numbers = list(map(self._number.get, chunks))
-        new = [chunk for chunk, number in zip(chunks, numbers, strict=True) if number is None]
+        numbers = np.fromiter(
+            map(self._number.get, chunks, itertools.repeat(-1)), np.int32, len(chunks)
+        )
+        new = [chunks[place] for place in np.flatnonzero(numbers < 0)]
         if len(self._number) + len(new) > REMEMBERED:
             self._forget()
             new = chunks
@@ -230,8 +229,8 @@ class Tokenizer:
         for chunk, tokens, end in zip(marked, split_tokens(marked, final=False), ends, strict=True):
             self._remember(chunk, tokens, tokens_final.get(chunk), end)
         if new:
-            numbers = list(map(self._number.__getitem__, chunks))
-        return np.array(numbers, dtype=np.int32)
+            numbers = np.fromiter(map(self._number.__getitem__, chunks), np.int32, len(chunks))
+        return numbers
 
     def _remember(self, chunk: str, inside: list[str], final: list[str] | None, end: int) -> None:
         self._number[chunk] = len(self._number)

@@ -54,8 +54,7 @@ class Counts:
     def add(self, batch: TokenizedBatch) -> None:
         """Add the counts of a batch."""
         row = self._row
-        distinct = batch.distinct.to_numpy(zero_copy_only=False)
-        rows = [row.setdefault(token, len(row)) for token in distinct.tolist()]
+        rows = [row.setdefault(token, len(row)) for token in batch.distinct.to_pylist()]
         while len(row) > self._counts.shape[1]:
             self._counts = np.concatenate([self._counts, np.zeros_like(self._counts)], axis=1)
         self._counts[:, rows] += batch.counts

@@ -67,37 +67,39 @@ def join_documents(documents: list[tuple[list[str], list[int]]]) -> Tokens:
 def count(documents: pa.Table, tokens: Tokens) -> TokenizedBatch:
     """Put the tokens of some rows of `documents` into a table and count them."""
     distinct, ids, sentence_lengths, sentences = tokens
-    split = np.array([SPLITS.index(name) for name in documents["split"].to_pylist()], dtype=np.int8)
-    sentence_offsets = np.concatenate([[0], np.cumsum(sentences)])
-    token_offsets = np.concatenate([[0], np.cumsum(sentence_lengths)])[sentence_offsets]
+    split = np.array([SPLITS.index(name) for name in documents["split"].to_pylist()])
+    sentence_offsets = np.concatenate([[0], np.cumsum(sentences)]).astype(np.int32)
+    token_offsets = np.concatenate([[0], np.cumsum(sentence_lengths)]).astype(np.int32)
+    token_offsets = token_offsets[sentence_offsets]
     lengths = np.diff(token_offsets)
 
-    of_document = np.repeat(np.arange(len(documents), dtype=np.int32), lengths)
-    of_split = split[of_document].astype(np.int64)
+    # By columns, with what one document says of one token added up.
+    in_documents = scipy.sparse.csr_array(
+        (np.ones(len(ids), np.int32), ids, token_offsets), shape=(len(documents), len(distinct))
+    ).tocsc()
+    in_documents.sum_duplicates()
+    of_split = split[in_documents.indices]
+    token = np.repeat(np.arange(len(distinct)), np.diff(in_documents.indptr))
     counts = np.zeros((len(SPLITS) + 1, len(distinct)), dtype=np.int64)
-    flat = np.bincount(of_split * len(distinct) + ids, minlength=counts[:-1].size)
-    counts[:-1] = flat.reshape(len(SPLITS), len(distinct))
-    # By columns, the documents of a token stand in order, so that equal ones are neighbours.
-    train = of_split == SPLITS.index("train")
-    by_token = scipy.sparse.coo_array(
-        (np.ones(train.sum(), np.int8), (of_document[train], ids[train])),
-        shape=(len(documents), len(distinct)),
-    ).tocsc(copy=False)
-    counts[-1] = np.diff(by_token.indptr)
+    counts[:-1].flat = np.bincount(
+        of_split * len(distinct) + token, in_documents.data, counts[:-1].size
+    )
+    is_train = of_split == SPLITS.index("train")
+    counts[-1] = np.bincount(token[is_train], minlength=len(distinct))
 
-    def column(offsets: np.ndarray, values: pa.Array) -> pa.ListArray:
-        return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
-
-    texts = column(token_offsets, distinct.take(pa.array(ids)))
-    per_sentence = column(sentence_offsets, pa.array(sentence_lengths, pa.int32()))
     columns = {
-        "doc_id": documents["doc_id"], "split": documents["split"], "tokens": texts,
-        "sentence_lengths": per_sentence, "label": documents["label"],
-    }  # fmt: skip
-    rows = pa.table([columns[name] for name in TOKENS.schema.names], names=TOKENS.schema.names)
+        "doc_id": documents["doc_id"],
+        "split": documents["split"],
+        "tokens": pa.ListArray.from_arrays(token_offsets, distinct.take(pa.array(ids))),
+        "sentence_lengths": pa.ListArray.from_arrays(
+            sentence_offsets, pa.array(sentence_lengths, pa.int32())
+        ),
+        "label": documents["label"],
+    }
+    rows = pa.table(columns).cast(TOKENS.schema)
     filled = lengths > 0
     return TokenizedBatch(
-        rows.filter(pa.array(filled)).cast(TOKENS.schema),
+        rows if filled.all() else rows.filter(pa.array(filled)),
         distinct,
         counts,
         np.bincount(split, weights=lengths, minlength=len(SPLITS)).astype(np.int64),
