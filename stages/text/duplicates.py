@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 SHINGLE_WORDS = 3
 BINS = 128
+DOCUMENTS_AT_ONCE = 128
 # Of two documents exactly at the threshold, at most this share is missed.
 MISSED = 0.001
 
@@ -31,7 +32,8 @@ class Sketches(NamedTuple):
         keys: hash of the words of each, of shape (documents,).
         bands: hash of each band of its sketch, of shape (bands, documents); 0 for a document of
             fewer words than a shingle.
-        shingles: hashes of the shingles, of one document after another.
+        shingles: hashes of the shingles, of one document after another; of 32 bits, which between
+            two documents all but never meet by chance.
         sizes: number of shingles of each document, of shape (documents,).
     """
 
@@ -64,8 +66,23 @@ def sketch(texts: list[str], rows: int) -> Sketches:
     in_words = is_word[which]
     hashes = hash_of[which[in_words]]
     ends = np.concatenate([[0], np.cumsum(in_words)])[parts.offsets.to_numpy()]
-    starts, lengths = ends[:-1], np.diff(ends)
+    # A few documents at a time: what is computed on the way stays in the processor's cache.
+    pieces = []
+    for start in range(0, len(texts), DOCUMENTS_AT_ONCE):
+        place = ends[start : start + DOCUMENTS_AT_ONCE + 1]
+        pieces.append(_sketch_words(hashes[place[0] : place[-1]], place - place[0], rows))
+    keys, bands, shingles, sizes = zip(*pieces, strict=True)
+    return Sketches(
+        np.concatenate(keys),
+        np.concatenate(bands, axis=1),
+        np.concatenate(shingles),
+        np.concatenate(sizes),
+    )
 
+
+def _sketch_words(hashes: np.ndarray, ends: np.ndarray, rows: int) -> Sketches:
+    """Sketch documents whose words have some hashes, document n from ends[n] to ends[n + 1]."""
+    starts, lengths = ends[:-1], np.diff(ends)
     place = np.arange(len(hashes)) - np.repeat(starts, lengths)
     with np.errstate(over="ignore"):
         summed = np.cumsum(_mixed(hashes + _mixed(place.astype(np.uint64))), dtype=np.uint64)
@@ -73,35 +90,39 @@ def sketch(texts: list[str], rows: int) -> Sketches:
         keys = summed[ends[1:]] - summed[starts]
         rolling = _mixed(_mixed(hashes[:-2] * np.uint64(3) + hashes[1:-1]) + hashes[2:])
     sizes = np.maximum(lengths - SHINGLE_WORDS + 1, 0)
-    owner = np.repeat(np.arange(len(texts)), sizes)
+    owner = np.repeat(np.arange(len(sizes)), sizes)
     inside = place < np.repeat(sizes, lengths)
     shingles = rolling[np.flatnonzero(inside)]
 
     # Of exactly the type of the shingles: `minimum.at` is 20 times quicker so.
-    bins = np.full(len(texts) * BINS, np.iinfo(np.uint64).max, dtype=np.uint64)
-    np.minimum.at(bins, owner * BINS + (shingles % np.uint64(BINS)).astype(np.int64), shingles)
-    filled = _fill(bins.reshape(len(texts), BINS))  # (documents, bins)
+    bins = np.full(len(sizes) * BINS, np.iinfo(np.uint64).max, dtype=np.uint64)
+    np.minimum.at(bins, owner * BINS + (shingles & np.uint64(BINS - 1)).astype(np.int64), shingles)
+    filled = _fill(bins.reshape(-1, BINS))  # (documents, bins)
     n_bands = BINS // rows
-    bands = np.zeros((n_bands, len(texts)), dtype=np.uint64)
+    bands = np.zeros((n_bands, len(sizes)), dtype=np.uint64)
     with np.errstate(over="ignore"):
         for row in range(rows):
             bands = _mixed(bands + filled[:, row : n_bands * rows : rows].T)
     bands[:, sizes == 0] = 0
-    return Sketches(keys, bands, shingles, sizes)
+    return Sketches(keys, bands, shingles.astype(np.uint32), sizes)
 
 
 def _mixed(numbers: np.ndarray) -> np.ndarray:
     """Return 64-bit numbers scattered, by the finalizer of SplitMix64 (Steele et al. 2014)."""
-    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return numbers ^ (numbers >> np.uint64(31))
+    numbers = numbers ^ (numbers >> np.uint64(30))
+    numbers *= np.uint64(0xBF58476D1CE4E5B9)
+    numbers ^= numbers >> np.uint64(27)
+    numbers *= np.uint64(0x94D049BB133111EB)
+    numbers ^= numbers >> np.uint64(31)
+    return numbers
 
 
 def _fill(bins: np.ndarray) -> np.ndarray:
     """Return `bins` with the nearest value to the left, going round, in each empty one."""
     full = bins != np.iinfo(np.uint64).max
-    place = np.arange(BINS)
-    rounds = [np.where(full, place, -1), np.where(full, place + BINS, -1)]
+    place = np.arange(BINS, dtype=np.int16)
+    none = np.int16(-1)
+    rounds = [np.where(full, place, none), np.where(full, place + np.int16(BINS), none)]
     nearest = np.maximum.accumulate(np.concatenate(rounds, axis=1), axis=1)  # (documents, 2 bins)
     return np.take_along_axis(bins, nearest[:, BINS:] % BINS, axis=1)
 
@@ -176,8 +197,8 @@ class Index:
     def _read(self, document: int, sizes: np.ndarray, ends: np.ndarray) -> np.ndarray:
         """Return the set of shingles of a document, as sorted numbers."""
         size = int(sizes[document])
-        data = os.pread(self._shingles.fileno(), 8 * size, 8 * (int(ends[document]) - size))
-        shingles = np.sort(np.frombuffer(data, dtype=np.uint64))
+        data = os.pread(self._shingles.fileno(), 4 * size, 4 * (int(ends[document]) - size))
+        shingles = np.sort(np.frombuffer(data, dtype=np.uint32))
         return shingles[_begins(shingles)]
 
 
