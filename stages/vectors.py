@@ -14,9 +14,3 @@ def to_column(vectors: np.ndarray) -> pa.ListArray:
 def to_array(column: pa.ChunkedArray) -> np.ndarray:
     """Return a column of equally long lists as an array of shape (n, dimensions)."""
     return column.combine_chunks().flatten().to_numpy().reshape(len(column), -1)
-
-
-def unit_length(vectors: np.ndarray) -> np.ndarray:
-    """Return `vectors`, of shape (n, dimensions), scaled to length 1; zeros stay zeros."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(norms == 0, 1, norms)

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 from pydantic import Field
+from sklearn.preprocessing import normalize
 
 from stages.clustering.contracts import POINTS
 from stages.clustering.points import Points
 from stages.errors import StageError
 from stages.outputs import Outputs
 from stages.params import Params, load
-from stages.vectors import to_array, unit_length
+from stages.vectors import to_array
 
 
 class GatherParams(Params):
@@ -78,7 +79,7 @@ def main(argv: list[str] | None = None) -> None:
             f"{params.skip_words}: lower {args.params}.skip_words or bring more text"
         )
     chosen = slice(params.skip_words, params.skip_words + params.words)
-    word_points = Points(words[chosen], [None] * len(words[chosen]), unit_length(vectors[chosen]))
+    word_points = Points(words[chosen], [None] * len(words[chosen]), normalize(vectors[chosen]))
 
     rows = pq.read_table(args.tokens, columns=["doc_id", "tokens", "label"])
     averages = average_documents(
@@ -93,7 +94,7 @@ def main(argv: list[str] | None = None) -> None:
     document_points = Points(
         [name for name, keep in zip(names, known, strict=True) if keep],
         [label for label, keep in zip(labels, known, strict=True) if keep],
-        unit_length(averages[known]),
+        normalize(averages[known]),
     )
     with Outputs(args.validation) as outputs:
         outputs.table(args.words, POINTS, word_points.to_table())

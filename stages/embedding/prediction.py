@@ -12,7 +12,7 @@ from scipy.special import log_expit, log_softmax
 
 from stages.embedding.contracts import BLANKS, LIKELY
 from stages.embedding.model import Model
-from stages.embedding.space import Space
+from stages.embedding.space import Space, to_table
 
 # A blank stands in a sentence of at least so many words; shown are those of at most so many.
 SHORTEST, LONGEST_SHOWN = 6, 20
@@ -187,16 +187,14 @@ def shown_blanks(
         if len(blank.sentence) <= LONGEST_SHOWN and blank.sentence[blank.place] not in common
     ]
     places = np.unique(np.linspace(0, len(short) - 1, n).astype(int)) if short else []
-    columns: list[list] = [[] for _ in BLANKS.schema]
+    rows = []
     for place in places:
         blank = short[place]
         text = [*blank.sentence[: blank.place], "___", *blank.sentence[blank.place + 1 :]]
         scores = predictor.scores([context_of(blank, window)])[0]
         for rank, row in enumerate(np.argsort(-scores, kind="stable")[:guesses], start=1):
-            row_values = (" ".join(text), blank.sentence[blank.place], rank, space.words[row])
-            for column, value in zip(columns, row_values, strict=True):
-                column.append(value)
-    return pa.table(columns, schema=BLANKS.schema)
+            rows.append((" ".join(text), blank.sentence[blank.place], rank, space.words[row]))
+    return to_table(rows, BLANKS.schema)
 
 
 def likely_words(
@@ -211,7 +209,7 @@ def likely_words(
         space: has the words.
         common: words that stand near everything, and are not named.
     """
-    columns: list[list] = [[] for _ in LIKELY.schema]
+    rows = []
     for word in words if predictor.has_probabilities else []:
         if word not in space.row_of:
             continue
@@ -219,7 +217,5 @@ def likely_words(
         order = np.argsort(-logarithms, kind="stable")
         rare = (row for row in order if space.words[row] not in {*common, word})
         for rank, row in enumerate(itertools.islice(rare, n), start=1):
-            values = (word, rank, space.words[row], float(np.exp(logarithms[row])))
-            for column, value in zip(columns, values, strict=True):
-                column.append(value)
-    return pa.table(columns, schema=LIKELY.schema)
+            rows.append((word, rank, space.words[row], float(np.exp(logarithms[row]))))
+    return to_table(rows, LIKELY.schema)

@@ -69,7 +69,7 @@ def nearest_neighbours(words: list[str], n: int, space: Space, model: Model) -> 
         cosines = space.cosines(query.reshape(1, -1))[0]
         for rank, other in enumerate(_nearest(cosines, n, [] if row is None else [row]), start=1):
             rows.append((word, row is not None, rank, space.words[other], float(cosines[other])))
-    return _table(rows, NEIGHBOURS.schema)
+    return to_table(rows, NEIGHBOURS.schema)
 
 
 def parse_sum(expression: str) -> list[tuple[int, str]]:
@@ -100,9 +100,10 @@ def nearest_to_sums(expressions: list[str], n: int, space: Space) -> pa.Table:
         cosines = space.cosines(signs @ space.units[places])[0]
         for rank, other in enumerate(_nearest(cosines, n, places), start=1):
             rows.append((expression, rank, space.words[other], float(cosines[other])))
-    return _table(rows, SUMS.schema)
+    return to_table(rows, SUMS.schema)
 
 
-def _table(rows: list[tuple], schema: pa.Schema) -> pa.Table:
+def to_table(rows: list[tuple], schema: pa.Schema) -> pa.Table:
+    """Return rows as a table; there may be none."""
     columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in schema]
     return pa.table(columns, schema=schema)
