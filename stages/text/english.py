@@ -11,8 +11,8 @@ end a sentence (`etc.`, `Jr.`, `U.S.`), which keep their period; runs of four an
 """
 
 import itertools
+import operator
 import re
-from array import array
 
 import numpy as np
 import pyarrow as pa
@@ -134,6 +134,14 @@ def _end_of_sentence(chunk: str) -> int:
     return _ALWAYS
 
 
+def _begin(chunk: str) -> int:
+    """Return 0 for a small letter, 1 for a capital or digit, 2 for a capital and a starter."""
+    word = chunk if chunk[0].isalnum() else chunk.lstrip(_OPENING)
+    if not (word[:1].isupper() or word[:1].isdigit()):
+        return 0
+    return 1 + (word.lower() in _STARTERS)
+
+
 def _parts(texts: pa.Array) -> pa.ListArray:
     """Return what stands between spaces; where a space is missing after a sentence it is added."""
     texts = pc.replace_substring_regex(texts, r"(\p{Ll}{2}[.?!])(\p{Lu}\p{Ll})", r"\1 \2")
@@ -156,23 +164,25 @@ class Tokenizer:
 
     def _forget(self) -> None:
         # String n between spaces: how it ends, how it begins, and its tokens inside a sentence
-        # (from offset 2 n) and at the end of one (from offset 2 n + 1).
+        # (list 2 n) and at the end of one (list 2 n + 1).
         self._number: dict[str, int] = {}
-        self._ends = array("b")
-        self._begins = array("b")
-        self._offsets = array("i", [0])
-        self._tokens = array("i")
+        self._ends = np.empty(0, np.int8)
+        self._begins = np.empty(0, np.int8)
+        self._offsets = np.zeros(1, np.int32)
+        self._tokens = np.empty(0, np.int32)
+        # Tokens as they are asked for, and what they stand for by itself; -1 for no token.
         self._token_number: dict[str, int] = {}
+        self._forms: dict[str, int] = {}
 
     def __call__(self, texts: pa.Array) -> Tokens:
         """Return the tokens of some texts that are in form NFC with single spaces."""
         which, is_final, documents = self._sentences(_parts(texts))
-        lists = pa.ListArray.from_arrays(np.array(self._offsets), np.array(self._tokens))
+        lists = pa.ListArray.from_arrays(self._offsets, self._tokens)
         taken = lists.take(pa.array(2 * which + is_final))
         tokens, after = taken.values.to_numpy(), taken.offsets.to_numpy()[1:]
 
-        is_used = np.bincount(tokens, minlength=len(self._token_number)) > 0
-        known = list(self._token_number)
+        is_used = np.bincount(tokens, minlength=len(self._forms)) > 0
+        known = list(self._forms)
         sentence_lengths = np.diff(after[is_final], prepend=0)
         of_document = np.repeat(np.arange(len(texts)), np.diff(documents))[is_final]
         filled = sentence_lengths > 0
@@ -198,8 +208,8 @@ class Tokenizer:
         encoded = parts.flatten().dictionary_encode()
         distinct = encoded.dictionary.to_numpy(zero_copy_only=False).tolist()
         which = self._look_up(distinct)[encoded.indices.to_numpy()]
-        ends = np.array(self._ends)[which]
-        begins = np.array(self._begins)[which]
+        ends = self._ends[which]
+        begins = self._begins[which]
         is_final = ends == _ALWAYS
         is_final[:-1] |= ends[:-1] + begins[1:] >= _ALWAYS
         documents = parts.offsets.to_numpy()
@@ -215,46 +225,44 @@ class Tokenizer:
         if len(self._number) + len(new) > REMEMBERED:
             self._forget()
             new = chunks
-        marked = []
-        for chunk in new:
-            # Half of the distinct strings are plain words, which no rule but one can change.
-            if chunk.isalnum() and chunk.lower() not in _GROWN_TOGETHER:
-                self._remember(chunk, [chunk], None, _NEVER)
-            else:
-                marked.append(chunk)
-        ends = [_end_of_sentence(chunk) for chunk in marked]
-        # Only a period makes a difference between inside a sentence and at its end.
-        final = [chunk for chunk in marked if _FINAL_PERIOD.search(chunk)]
-        tokens_final = dict(zip(final, split_tokens(final, final=True), strict=True))
-        for chunk, tokens, end in zip(marked, split_tokens(marked, final=False), ends, strict=True):
-            self._remember(chunk, tokens, tokens_final.get(chunk), end)
         if new:
+            self._learn(new)
             numbers = np.fromiter(map(self._number.__getitem__, chunks), np.int32, len(chunks))
         return numbers
 
-    def _remember(self, chunk: str, inside: list[str], final: list[str] | None, end: int) -> None:
-        self._number[chunk] = len(self._number)
-        self._ends.append(end)
-        word = chunk if chunk[0].isalnum() else chunk.lstrip(_OPENING)
-        has_capital = word[:1].isupper() or word[:1].isdigit()
-        self._begins.append(has_capital + (has_capital and word.lower() in _STARTERS))
-        start = len(self._tokens)
-        self._append(inside)
-        self._offsets.append(len(self._tokens))
-        if final is None:
-            self._tokens.extend(self._tokens[start:])
-        else:
-            self._append(final)
-        self._offsets.append(len(self._tokens))
+    def _learn(self, chunks: list[str]) -> None:
+        """Remember some strings that are not known yet."""
+        # Half of the distinct strings are plain words, which no rule but one can change.
+        is_plain = [c.isalnum() and c.lower() not in _GROWN_TOGETHER for c in chunks]
+        plain = list(itertools.compress(chunks, is_plain))
+        marked = list(itertools.compress(chunks, map(operator.not_, is_plain)))
+        # Only a period makes a difference between inside a sentence and at its end.
+        final = [chunk for chunk in marked if _FINAL_PERIOD.search(chunk)]
+        at_end = dict(zip(final, split_tokens(final, final=True), strict=True))
 
-    def _append(self, tokens: list[str]) -> None:
-        numbers = self._token_number
-        for token in tokens:
-            if not self._keep_punctuation:
-                token = _bare(token)
-            if token:
-                form = token.lower() if self._lowercase else token
-                self._tokens.append(numbers.setdefault(form, len(numbers)))
+        chunks = plain + marked
+        inside = [*([chunk] for chunk in plain), *split_tokens(marked, final=False)]
+        both = zip(inside, map(at_end.get, chunks, inside), strict=True)
+        lists = list(itertools.chain.from_iterable(both))
+        tokens = self._numbers_of(list(itertools.chain.from_iterable(lists)))
+        kept = np.concatenate([[0], np.cumsum(tokens >= 0, dtype=np.int32)])
+        offsets = kept[np.cumsum(np.fromiter(map(len, lists), np.int32, len(lists)))]
+
+        ends = [*([_NEVER] * len(plain)), *map(_end_of_sentence, marked)]
+        self._number.update(zip(chunks, itertools.count(len(self._number))))
+        self._ends = np.append(self._ends, np.array(ends, np.int8))
+        self._begins = np.append(self._begins, np.array([_begin(c) for c in chunks], np.int8))
+        self._offsets = np.append(self._offsets, self._offsets[-1] + offsets)
+        self._tokens = np.append(self._tokens, tokens[tokens >= 0])
+
+    def _numbers_of(self, tokens: list[str]) -> np.ndarray:
+        known, forms = self._token_number, self._forms
+        for token in dict.fromkeys(tokens):
+            if token not in known:
+                form = token if self._keep_punctuation else _bare(token)
+                form = form.lower() if self._lowercase else form
+                known[token] = forms.setdefault(form, len(forms)) if form else -1
+        return np.fromiter(map(known.__getitem__, tokens), np.int32, len(tokens))
 
 
 def _bare(token: str) -> str:
