@@ -189,17 +189,20 @@ class Index:
         return same, near
 
     def _similar(self, a: int, b: int, sizes: np.ndarray, ends: np.ndarray) -> bool:
-        first, second = (self._read(n, sizes, ends) for n in (a, b))
-        both = np.sort(np.concatenate([first, second]))
-        shared = np.count_nonzero(both[1:] == both[:-1])
-        return shared >= self._similarity * (len(both) - shared)
+        both = [self._read(n, sizes, ends) for n in (a, b)]
+        ordered = np.sort(np.concatenate(both))
+        # What occurs again, between the two or within one of them.
+        again = np.count_nonzero(ordered[1:] == ordered[:-1])
+        union = len(ordered) - again
+        if again < self._similarity * union:
+            return False
+        shared = again - sum(len(shingles) - len(np.unique(shingles)) for shingles in both)
+        return shared >= self._similarity * union
 
     def _read(self, document: int, sizes: np.ndarray, ends: np.ndarray) -> np.ndarray:
-        """Return the set of shingles of a document, as sorted numbers."""
         size = int(sizes[document])
         data = os.pread(self._shingles.fileno(), 4 * size, 4 * (int(ends[document]) - size))
-        shingles = np.sort(np.frombuffer(data, dtype=np.uint32))
-        return shingles[_begins(shingles)]
+        return np.frombuffer(data, dtype=np.uint32)
 
 
 def _pairs(file: BinaryIO, rank: np.ndarray, same: np.ndarray) -> Iterator[tuple[int, int]]:
