@@ -15,19 +15,17 @@ def test_results_come_in_the_order_of_the_items(workers):
     assert list(map_in_order(work, range(60), workers)) == [2 * n for n in range(60)]
 
 
-def test_large_results_are_whole_and_leave_no_file(tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+def test_large_results_are_whole():
     sizes = [100_000 + n for n in range(12)]
     results = map_in_order(partial(np.full, fill_value=1.5), sizes, 2)
     assert [(len(array), array.sum()) for array in results] == [(n, 1.5 * n) for n in sizes]
-    assert not list(tmp_path.iterdir())
 
 
 def test_no_more_items_are_taken_than_are_under_way():
     taken = []
     results = map_in_order(abs, (taken.append(n) or n for n in range(1000)), 2)
     next(results)
-    assert len(taken) <= 8
+    assert len(taken) == 4
     results.close()
 
 
