@@ -138,6 +138,8 @@ def _parts(file: pq.ParquetFile) -> Iterator[pd.DataFrame]:
         if waiting and sum(map(len, waiting)) + len(frame) > ROWS_AT_ONCE:
             yield pd.concat(waiting, ignore_index=True)
             waiting = []
+            # What was freed goes back to the system rather than growing part by part.
+            pa.default_memory_pool().release_unused()
         waiting.append(frame)
     yield pd.concat(waiting, ignore_index=True)
 
