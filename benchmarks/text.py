@@ -6,8 +6,10 @@
 
 import argparse
 import csv
+import hashlib
 import os
 import random
+import statistics
 import sys
 import tempfile
 import time
@@ -123,6 +125,10 @@ def work_seconds(folder: Path, clock: str) -> tuple[float, float]:
     """Return the seconds of both stages' own work, by a clock of the module `time`."""
     # In a file, so that worker processes can import it.
     (folder / "work.py").write_text(WORK)
+    # Each run begins alike: nothing to replace, nothing still to be written to the disk.
+    for table in folder.glob("*.parquet"):
+        table.unlink()
+    os.sync()
     measure(folder, "work.py", COLLECT, TOKENIZE, clock)
     first, second = (folder / "seconds.txt").read_text().split()
     return float(first), float(second)
@@ -209,7 +215,7 @@ def memory(megabytes: list[float]) -> None:
                       flush=True)  # fmt: skip
 
 
-def workers(megabytes: float) -> None:
+def workers(megabytes: float, rounds: int = 3) -> None:
     """Both stages with two processes against one, and whether the bytes are the same.
 
     The documents are distinct and duplicates are looked for, as by default.
@@ -218,23 +224,34 @@ def workers(megabytes: float) -> None:
         write_distinct(folder / "raw" / "reviews.csv", megabytes)
         params = yaml.safe_load((folder / "params.yaml").read_text())
         params["text"]["collect"]["duplicates"] = "drop"
-        seconds, whole, contents = {}, {}, {}
-        for n in (1, 2):
+
+        def use(n: int) -> None:
             for section in ("collect", "tokenize"):
                 params["text"][section]["workers"] = n
             set_params(folder, params)
-            seconds[n] = work_seconds(folder, "perf_counter")
-            whole[n] = [cost.wall_s for cost in run_stages(folder)]
-            written = ("documents.parquet", "tokens.parquet", "vocabulary.parquet")
-            contents[n] = [(folder / name).read_bytes() for name in written]
+
+        ratios = []
+        for turn in range(rounds):
+            seconds = {}
+            for n in (1, 2) if turn % 2 == 0 else (2, 1):
+                use(n)
+                seconds[n] = work_seconds(folder, "perf_counter")
+            ratios.append(sum(seconds[1]) / sum(seconds[2]))
             print(
-                f"{n} processes, {megabytes:.0f} MB: own work {seconds[n][0]:.1f} + "
-                f"{seconds[n][1]:.1f} s, whole stages {whole[n][0]:.1f} + {whole[n][1]:.1f} s",
+                f"{megabytes:.0f} MB, own work: one process {seconds[1][0]:.1f} + "
+                f"{seconds[1][1]:.1f} s, two {seconds[2][0]:.1f} + {seconds[2][1]:.1f} s, "
+                f"ratio {ratios[-1]:.2f}",
                 flush=True,
             )
-        print(f"ratio, own work:     {sum(seconds[1]) / sum(seconds[2]):.2f}")
-        print(f"ratio, whole stages: {sum(whole[1]) / sum(whole[2]):.2f}")
-        print(f"same bytes:          {contents[1] == contents[2]}")
+        print(f"median ratio, own work: {statistics.median(ratios):.2f}", flush=True)
+        whole, contents = {}, {}
+        for n in (1, 2):
+            use(n)
+            whole[n] = [cost.wall_s for cost in run_stages(folder)]
+            written = ("documents.parquet", "tokens.parquet", "vocabulary.parquet")
+            contents[n] = [hashlib.sha256((folder / f).read_bytes()).digest() for f in written]
+        print(f"ratio, whole stages:    {sum(whole[1]) / sum(whole[2]):.2f}")
+        print(f"same bytes:             {contents[1] == contents[2]}")
 
 
 def main() -> None:

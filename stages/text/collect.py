@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field
 
 from stages.errors import StageError
@@ -21,7 +23,7 @@ from stages.progress import progress
 from stages.text.clean import Handling, Rules, clean
 from stages.text.contracts import DOCUMENTS, SPLITS
 from stages.text.corpus import Corpus, read_corpus_file
-from stages.text.duplicates import Index, Sketches, band_rows, sketch
+from stages.text.duplicates import Index, band_rows, sketch
 from stages.text.formats import Losses
 from stages.text.parallel import map_in_order
 from stages.text.sources import Document, read_documents
@@ -34,7 +36,8 @@ DROPPED = ("empty", "too_short", "other_language", "duplicate", "near_duplicate"
 _CODES = {None: NOT_GIVEN, **{split: code for code, split in enumerate(SPLITS)}}
 # Of what is the same, a test document stays rather than a training one.
 _PRIORITY = {TEST: 0, VALIDATION: 1, TRAIN: 2, NOT_GIVEN: 3}
-_ASIDE = pa.schema([DOCUMENTS.schema.field(name) for name in ("doc_id", "text", "label")])
+_ROWS = pa.schema([DOCUMENTS.schema.field(name) for name in ("doc_id", "text", "label")])
+_NAMES = _ROWS.remove(1)
 
 Share = Annotated[float, Field(gt=0, lt=0.5)]
 
@@ -61,19 +64,16 @@ class Cleaned(NamedTuple):
 
     Attributes:
         rows: columns doc_id, text and label.
-        given: the code of the split that the source says, of shape (documents,).
-        groups: hash of the group of each, of shape (documents,).
-        labels: hash of its label, of shape (documents,).
+        known: of each row the `bytes` of its text, `given`, the code of the split that the source
+            says, and the hashes of its `group` and `label`.
         sketches: what duplicates are found by; None where they are kept.
         dropped: documents that are not in `rows`, by reason.
         changed: documents in `rows` by the kind of change made to them.
     """
 
-    rows: pa.RecordBatch
-    given: np.ndarray
-    groups: np.ndarray
-    labels: np.ndarray
-    sketches: Sketches | None
+    rows: pa.Table
+    known: pa.Table
+    sketches: pa.Table | None
     dropped: Counter[str]
     changed: Counter[str]
 
@@ -116,20 +116,19 @@ def clean_batch(batch: list[tuple], corpus: Corpus, params: CollectParams) -> Cl
             changed.update(changes)
             label = document.label and _name(document.label)
             kept.append(document._replace(doc_id=_name(document.doc_id), text=text, label=label))
-    texts = [d.text for d in kept]
     labels = [d.label or None for d in kept]
+    rows = pa.table([[d.doc_id for d in kept], [d.text for d in kept], labels], schema=_ROWS)
+    known = {
+        "bytes": pc.binary_length(rows["text"]),
+        "given": np.array([_CODES[d.split] for d in kept], dtype=np.int8),
+        "group": _hash([d.group for d in kept]),
+        "label": _hash([label or "" for label in labels]),
+    }
     sketches = None
-    if texts and params.duplicates == "drop":
+    if kept and params.duplicates == "drop":
+        texts = rows["text"].combine_chunks()
         sketches = sketch(texts, band_rows(params.near_duplicate_similarity))
-    return Cleaned(
-        pa.record_batch([[d.doc_id for d in kept], texts, labels], schema=_ASIDE),
-        np.array([_CODES[d.split] for d in kept], dtype=np.int8),
-        _hash([d.group for d in kept]),
-        _hash([label or "" for label in labels]),
-        sketches,
-        dropped,
-        changed,
-    )
+    return Cleaned(rows, pa.table(known), sketches, dropped, changed)
 
 
 def _name(text: str) -> str:
@@ -153,9 +152,12 @@ def _language_test(language: str) -> Any:
 
 
 class Gathered(NamedTuple):
-    """What is known of every document after cleaning; their rows are in a file.
+    """What is known of every document after cleaning.
 
     Attributes:
+        folder: has the Arrow file `names.arrow`, columns doc_id and label, and the file `texts`, in
+            which texts are bytes one after another, so that any can be read by itself.
+        ends: where each text ends there, of shape (documents,).
         given: the code of the split that the source says, of shape (documents,).
         groups: hash of the group of each, of shape (documents,).
         labels: hash of its label, of shape (documents,).
@@ -164,6 +166,8 @@ class Gathered(NamedTuple):
         examples: the first rows that made trouble.
     """
 
+    folder: Path
+    ends: np.ndarray
     given: np.ndarray
     groups: np.ndarray
     labels: np.ndarray
@@ -171,9 +175,50 @@ class Gathered(NamedTuple):
     changed: Counter[str]
     examples: list[str]
 
+    def texts(self, documents: np.ndarray) -> pa.Array:
+        """Return the texts of some documents, whose numbers are in order."""
+        starts = np.where(documents > 0, self.ends[documents - 1], 0)
+        with (self.folder / "texts").open("rb") as file:
+            texts = [
+                os.pread(file.fileno(), end - start, start)
+                for start, end in zip(starts.tolist(), self.ends[documents].tolist(), strict=True)
+            ]
+        return pa.array(texts, pa.large_binary()).cast(pa.large_string())
+
+    def tables(self, splits: np.ndarray) -> Iterator[pa.Table]:
+        """Yield tables `documents` of some size, without the rows whose split is NOT_GIVEN."""
+        names = pa.array(SPLITS)
+        waiting: list[pa.Table] = []
+        ends = np.concatenate([[0], self.ends])
+        start = 0
+        with (
+            (self.folder / "texts").open("rb") as file,
+            pa.OSFile(str(self.folder / "names.arrow")) as opened,
+            pa.ipc.open_file(opened) as reader,
+        ):
+            for number in range(reader.num_record_batches):
+                batch = reader.get_batch(number)
+                stop = start + len(batch)
+                offsets = ends[start : stop + 1] - ends[start]
+                text = pa.LargeStringArray.from_buffers(
+                    len(batch), pa.py_buffer(offsets), pa.py_buffer(file.read(offsets[-1]))
+                )
+                codes = splits[start:stop]
+                kept = codes != NOT_GIVEN
+                rows = pa.table([batch["doc_id"], text, batch["label"]], schema=_ROWS)
+                split = names.take(pa.array(codes[kept]))
+                table = rows.filter(pa.array(kept)).add_column(1, DOCUMENTS.schema.field(1), split)
+                waiting.append(table)
+                start = stop
+                if sum(t.nbytes for t in waiting) >= ROW_GROUP_BYTES:
+                    yield pa.concat_tables(waiting)
+                    waiting = []
+        if any(map(len, waiting)):
+            yield pa.concat_tables(waiting)
+
 
 def gather(
-    corpus: Corpus, raw: Path, params: CollectParams, rows: Path, index: Index | None
+    corpus: Corpus, raw: Path, params: CollectParams, folder: Path, index: Index | None
 ) -> Gathered:
     """Read and clean the corpus batch by batch.
 
@@ -181,7 +226,7 @@ def gather(
         corpus: says where it is.
         raw: folder of people's own corpora.
         params: say how it is cleaned.
-        rows: Arrow file that is written: columns doc_id, text and label.
+        folder: an empty one, for the names and texts.
         index: takes the sketches of the documents; None keeps duplicates.
 
     Raises:
@@ -190,17 +235,22 @@ def gather(
     losses = Losses()
     dropped: Counter[str] = Counter()
     changed: Counter[str] = Counter()
-    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    parts: list[list[np.ndarray]] = []
     found = read_documents(corpus, raw, params.max_characters, losses)
     work = partial(clean_batch, corpus=corpus, params=params)
-    with pa.ipc.new_file(str(rows), _ASIDE) as writer:
+    with (
+        (folder / "texts").open("wb") as texts,
+        pa.ipc.new_file(str(folder / "names.arrow"), _NAMES) as names,
+    ):
         results = map_in_order(work, batches(found), params.workers)
         for cleaned in progress(results, "collecting batches of up to 4 MB"):
             dropped.update(cleaned.dropped)
             changed.update(cleaned.changed)
             if len(cleaned.rows):
-                writer.write_batch(cleaned.rows)
-                parts.append((cleaned.given, cleaned.groups, cleaned.labels))
+                names.write_table(cleaned.rows.select(_NAMES.names))
+                _, _, data = cleaned.rows["text"].combine_chunks().buffers()
+                texts.write(data[: pc.sum(cleaned.known["bytes"]).as_py()])
+                parts.append([np.array(column) for column in cleaned.known.columns])
                 if index is not None:
                     index.add(cleaned.sketches)
     for reason, n in losses.counts.items():
@@ -210,8 +260,8 @@ def gather(
             f"corpus '{corpus.title}' is empty: no document of at least {corpus.min_words} words "
             f"(left out: {dict(dropped)})"
         )
-    given, groups, labels = map(np.concatenate, zip(*parts, strict=True))
-    return Gathered(given, groups, labels, dropped, changed, losses.examples)
+    sizes, *known = map(np.concatenate, zip(*parts, strict=True))
+    return Gathered(folder, np.cumsum(sizes), *known, dropped, changed, losses.examples)
 
 
 def decide(gathered: Gathered, index: Index | None, params: CollectParams) -> np.ndarray:
@@ -224,7 +274,8 @@ def decide(gathered: Gathered, index: Index | None, params: CollectParams) -> np
     kept = np.ones(len(given), dtype=bool)
     if index is not None:
         priority = np.array([_PRIORITY[code] for code in (TRAIN, VALIDATION, TEST, NOT_GIVEN)])
-        same, near = index.repeated(priority[given] * len(given) + np.arange(len(given)))
+        rank = priority[given] * len(given) + np.arange(len(given))
+        same, near = index.repeated(rank, gathered.texts)
         gathered.dropped.update(duplicate=int(same.sum()), near_duplicate=int(near.sum()))
         kept = ~(same | near)
     units = gathered.groups[kept] if params.split_unit == "group" else None
@@ -251,26 +302,6 @@ def count_splits(splits: np.ndarray) -> dict[str, int]:
     return {split: int((splits == code).sum()) for code, split in enumerate(SPLITS)}
 
 
-def with_splits(rows: Path, splits: np.ndarray) -> Iterator[pa.Table]:
-    """Yield tables `documents` of some size, without the rows whose split is NOT_GIVEN."""
-    names = pa.array(SPLITS)
-    waiting: list[pa.Table] = []
-    start = 0
-    with pa.OSFile(str(rows)) as file, pa.ipc.open_file(file) as reader:
-        for number in range(reader.num_record_batches):
-            batch = reader.get_batch(number)
-            codes = splits[start : start + len(batch)]
-            start += len(batch)
-            table = pa.table(batch.filter(pa.array(codes != NOT_GIVEN)))
-            split = names.take(pa.array(codes[codes != NOT_GIVEN]))
-            waiting.append(table.add_column(1, DOCUMENTS.schema.field("split"), split))
-            if sum(t.nbytes for t in waiting) >= ROW_GROUP_BYTES:
-                yield pa.concat_tables(waiting)
-                waiting = []
-    if any(map(len, waiting)):
-        yield pa.concat_tables(waiting)
-
-
 def collect(
     corpus: Corpus, raw: Path, params: CollectParams, outputs: Outputs, documents: Path
 ) -> dict[str, Any]:
@@ -279,16 +310,15 @@ def collect(
     folder = documents.with_suffix(".partial")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    rows = folder / "rows.arrow"
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         index = None
         if params.duplicates == "drop":
             index = stack.enter_context(Index(folder, params.near_duplicate_similarity))
-        gathered = gather(corpus, raw, params, rows, index)
+        gathered = gather(corpus, raw, params, folder, index)
         splits = decide(gathered, index, params)
         with outputs.table_writer(documents, DOCUMENTS) as writer:
-            for table in with_splits(rows, splits):
+            for table in gathered.tables(splits):
                 writer.write_table(table)
     kept = splits != NOT_GIVEN
     labelled = gathered.labels != _hash([""])[0]
@@ -296,8 +326,8 @@ def collect(
         "split_unit": params.split_unit,
         "given_splits": [s for c, s in enumerate(SPLITS) if (gathered.given == c).any()],
         "documents": {"total": int(kept.sum()), **count_splits(splits)},
-        "groups": len(np.unique(gathered.groups[kept])),
-        "labels": len(np.unique(gathered.labels[kept & labelled])),
+        "groups": len(pd.unique(gathered.groups[kept])),
+        "labels": len(pd.unique(gathered.labels[kept & labelled])),
         "dropped": {reason: gathered.dropped[reason] for reason in DROPPED},
         "changed": dict(gathered.changed),
         "examples": gathered.examples,

@@ -4,14 +4,14 @@ Two documents are nearly the same when the Jaccard similarity of their sets of t
 words reaches a threshold (Broder 1997, resemblance of shingles). Candidates come from MinHash
 sketches by one permutation (Li, Owen and Zhang 2012), empty bins filled by rotation (Shrivastava
 and Li 2014), whose bands are compared (Leskovec, Rajaraman and Ullman, Mining of Massive Datasets,
-section 3.4). Each candidate is then verified on the sets themselves. What grows with the corpus is
-on disk, but for some 30 bytes a document.
+section 3.4). Each candidate is then verified, first on one bit of every bin (Li and König 2010,
+b-bit minwise hashing), then on the sets themselves. What grows with the corpus is on disk, but for
+some 40 bytes a document.
 """
 
-import os
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Self
+from typing import BinaryIO, Self
 
 import numpy as np
 import pandas as pd
@@ -21,26 +21,9 @@ import pyarrow.compute as pc
 SHINGLE_WORDS = 3
 BINS = 128
 DOCUMENTS_AT_ONCE = 128
+SHINGLES_AT_ONCE = 1_000_000
 # Of two documents exactly at the threshold, at most this share is missed.
 MISSED = 0.001
-
-
-class Sketches(NamedTuple):
-    """What is compared of some documents.
-
-    Attributes:
-        keys: hash of the words of each, of shape (documents,).
-        bands: hash of each band of its sketch, of shape (bands, documents); 0 for a document of
-            fewer words than a shingle.
-        shingles: hashes of the shingles, of one document after another; of 32 bits, which between
-            two documents all but never meet by chance.
-        sizes: number of shingles of each document, of shape (documents,).
-    """
-
-    keys: np.ndarray
-    bands: np.ndarray
-    shingles: np.ndarray
-    sizes: np.ndarray
 
 
 def band_rows(similarity: float) -> int:
@@ -49,50 +32,59 @@ def band_rows(similarity: float) -> int:
     return next((r for r in rows if (1 - similarity**r) ** (BINS // r) <= MISSED), 1)
 
 
-def sketch(texts: list[str], rows: int) -> Sketches:
-    """Sketch some documents; case and what is neither letter nor digit do not count.
+def sketch(texts: pa.Array, rows: int) -> pa.Table:
+    """Return what is compared of some documents; case and all but letters and digits do not count.
+
+    The columns are `key`, the hash of a document's words; `bands`, the hash of each band of its
+    sketch, 0 in a document of fewer words than a shingle; `bits`, one of each bin; `size`, the
+    number of its shingles.
 
     Args:
-        texts: the documents.
+        texts: the documents, of type large_string.
         rows: bins in a band, as `band_rows` says.
     """
+    hashes, ends = _hashed_words(texts)
+    # A few documents at a time: what is computed on the way stays in the processor's cache.
+    pieces = []
+    for start in range(0, len(texts), DOCUMENTS_AT_ONCE):
+        place = ends[start : start + DOCUMENTS_AT_ONCE + 1]
+        pieces.append(_sketch_words(hashes[place[0] : place[-1]], place - place[0], rows))
+    return pa.concat_tables(pieces).combine_chunks()
+
+
+def _hashed_words(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Return the hashes of all words, document n from place ends[n] to ends[n + 1], and `ends`."""
     # Each distinct string is brought to its letters and digits once.
-    parts = pc.split_pattern(pa.array(texts, pa.large_string()), " ")
+    parts = pc.split_pattern(texts, " ")
     distinct = parts.flatten().dictionary_encode()
     letters = pc.replace_substring_regex(pc.utf8_lower(distinct.dictionary), r"[^\pL\pM\pN]+", "")
     is_word = pc.greater(pc.binary_length(letters), 0).to_numpy(zero_copy_only=False)
     hash_of = pd.util.hash_array(letters.to_numpy(zero_copy_only=False), categorize=False)
     which = distinct.indices.to_numpy()
     in_words = is_word[which]
-    hashes = hash_of[which[in_words]]
     ends = np.concatenate([[0], np.cumsum(in_words)])[parts.offsets.to_numpy()]
-    # A few documents at a time: what is computed on the way stays in the processor's cache.
-    pieces = []
-    for start in range(0, len(texts), DOCUMENTS_AT_ONCE):
-        place = ends[start : start + DOCUMENTS_AT_ONCE + 1]
-        pieces.append(_sketch_words(hashes[place[0] : place[-1]], place - place[0], rows))
-    keys, bands, shingles, sizes = zip(*pieces, strict=True)
-    return Sketches(
-        np.concatenate(keys),
-        np.concatenate(bands, axis=1),
-        np.concatenate(shingles),
-        np.concatenate(sizes),
-    )
+    return hash_of[which[in_words]], ends
 
 
-def _sketch_words(hashes: np.ndarray, ends: np.ndarray, rows: int) -> Sketches:
+def _shingles(hashes: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the hashes of the shingles of documents one after another, and how many each has."""
+    lengths = np.diff(ends)
+    sizes = np.maximum(lengths - SHINGLE_WORDS + 1, 0)
+    with np.errstate(over="ignore"):
+        rolling = _mixed(_mixed(hashes[:-2] * np.uint64(3) + hashes[1:-1]) + hashes[2:])
+    begins = np.repeat(ends[:-1] - np.cumsum(sizes) + sizes, sizes)
+    return rolling[begins + np.arange(len(begins))], sizes
+
+
+def _sketch_words(hashes: np.ndarray, ends: np.ndarray, rows: int) -> pa.Table:
     """Sketch documents whose words have some hashes, document n from ends[n] to ends[n + 1]."""
-    starts, lengths = ends[:-1], np.diff(ends)
-    place = np.arange(len(hashes)) - np.repeat(starts, lengths)
+    place = np.arange(len(hashes)) - np.repeat(ends[:-1], np.diff(ends))
     with np.errstate(over="ignore"):
         summed = np.cumsum(_mixed(hashes + _mixed(place.astype(np.uint64))), dtype=np.uint64)
         summed = np.concatenate([[np.uint64(0)], summed])
-        keys = summed[ends[1:]] - summed[starts]
-        rolling = _mixed(_mixed(hashes[:-2] * np.uint64(3) + hashes[1:-1]) + hashes[2:])
-    sizes = np.maximum(lengths - SHINGLE_WORDS + 1, 0)
+        keys = summed[ends[1:]] - summed[ends[:-1]]
+    shingles, sizes = _shingles(hashes, ends)
     owner = np.repeat(np.arange(len(sizes)), sizes)
-    inside = place < np.repeat(sizes, lengths)
-    shingles = rolling[np.flatnonzero(inside)]
 
     # Of exactly the type of the shingles: `minimum.at` is 20 times quicker so.
     bins = np.full(len(sizes) * BINS, np.iinfo(np.uint64).max, dtype=np.uint64)
@@ -104,7 +96,16 @@ def _sketch_words(hashes: np.ndarray, ends: np.ndarray, rows: int) -> Sketches:
         for row in range(rows):
             bands = _mixed(bands + filled[:, row : n_bands * rows : rows].T)
     bands[:, sizes == 0] = 0
-    return Sketches(keys, bands, shingles.astype(np.uint32), sizes)
+    # The lower bits of a hash say which bin it is in, and the upper ones of the least are mostly 0.
+    bits = np.packbits(filled & np.uint64(BINS) != 0, axis=1)
+    return pa.table(
+        {
+            "key": keys,
+            "bands": pa.FixedSizeListArray.from_arrays(bands.T.ravel(), n_bands),
+            "bits": pa.FixedSizeListArray.from_arrays(bits.ravel(), BINS // 8),
+            "size": sizes.astype(np.int32),
+        }
+    )
 
 
 def _mixed(numbers: np.ndarray) -> np.ndarray:
@@ -128,7 +129,7 @@ def _fill(bins: np.ndarray) -> np.ndarray:
 
 
 class Index:
-    """Every document's key, sketch and shingles: keys in memory, the rest in files.
+    """Sketches of every document: their bands in files, the rest in memory.
 
     Args:
         folder: an empty one for the files.
@@ -140,17 +141,19 @@ class Index:
         self._similarity = similarity
         self.rows = band_rows(similarity)
         self._bands = [(folder / f"band{n}").open("w+b") for n in range(BINS // self.rows)]
-        self._shingles = (folder / "shingles").open("w+b")
         self._keys: list[np.ndarray] = []
+        self._bits: list[np.ndarray] = []
         self._sizes: list[np.ndarray] = []
 
-    def add(self, sketches: Sketches) -> None:
-        """Append some documents."""
-        self._keys.append(sketches.keys)
-        self._sizes.append(sketches.sizes.astype(np.int32))
-        for file, hashes in zip(self._bands, sketches.bands, strict=True):
+    def add(self, sketches: pa.Table) -> None:
+        """Append the sketches of some documents."""
+        self._keys.append(np.array(sketches["key"]))
+        self._sizes.append(np.array(sketches["size"]))
+        bits = np.array(pc.list_flatten(sketches["bits"])).view(np.uint64)
+        self._bits.append(bits.reshape(len(sketches), -1))
+        bands = pc.list_flatten(sketches["bands"]).to_numpy().reshape(-1, len(self._bands))
+        for file, hashes in zip(self._bands, np.ascontiguousarray(bands.T), strict=True):
             hashes.tofile(file)
-        sketches.shingles.tofile(self._shingles)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -158,15 +161,18 @@ class Index:
 
     def __exit__(self, *_: object) -> None:
         """Close the files."""
-        for file in (*self._bands, self._shingles):
+        for file in self._bands:
             file.close()
 
-    def repeated(self, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def repeated(
+        self, rank: np.ndarray, texts: Callable[[np.ndarray], pa.Array]
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return which documents are the same as one of lower rank, and which nearly the same.
 
         Args:
             rank: a number for each document, of shape (documents,); of several that are the same
                 the one with the lowest stays.
+            texts: returns the texts of some documents, whose numbers it is given in order.
         """
         keys = np.concatenate(self._keys)
         same = np.zeros(len(keys), dtype=bool)
@@ -175,40 +181,44 @@ class Index:
 
         near = np.zeros(len(keys), dtype=bool)
         sizes = np.concatenate(self._sizes)
-        ends = np.cumsum(sizes, dtype=np.int64)
-        self._shingles.flush()
+        bits = np.concatenate(self._bits)
+        # Bits differ in half of the bins that do; seven standard deviations more are too many.
+        share = (1 - self._similarity) / 2
+        most = BINS * share + 7 * np.sqrt(BINS * share * (1 - share))
         refused: set[tuple[int, int]] = set()
         for file in self._bands:
-            for kept, other in _pairs(file, rank, same):
-                if near[other] or (kept, other) in refused:
-                    continue
-                if self._similar(kept, other, sizes, ends):
-                    near[other] = True
-                else:
-                    refused.add((kept, other))
+            pairs = _pairs(file, rank, same)
+            differing = np.bitwise_count(bits[pairs[0]] ^ bits[pairs[1]]).sum(axis=1)
+            # In a document of few shingles many bins hold the same one.
+            may_be = (differing <= most) | (sizes[pairs].min(axis=0) < BINS)
+            pairs = pairs[:, may_be & ~near[pairs[1]]]
+            pairs = pairs[:, [(a, b) not in refused for a, b in pairs.T.tolist()]]
+            part = sizes[pairs].sum(axis=0).cumsum() // SHINGLES_AT_ONCE
+            for few in np.split(pairs, np.flatnonzero(np.diff(part)) + 1, axis=1):
+                is_near = self._are_similar(few, texts)
+                near[few[1, is_near]] = True
+                refused.update(map(tuple, few[:, ~is_near].T.tolist()))
         return same, near
 
-    def _similar(self, a: int, b: int, sizes: np.ndarray, ends: np.ndarray) -> bool:
-        both = [self._read(n, sizes, ends) for n in (a, b)]
-        ordered = np.sort(np.concatenate(both))
-        # What occurs again, between the two or within one of them.
-        again = np.count_nonzero(ordered[1:] == ordered[:-1])
-        union = len(ordered) - again
-        if again < self._similarity * union:
-            return False
-        shared = again - sum(len(shingles) - len(np.unique(shingles)) for shingles in both)
-        return shared >= self._similarity * union
-
-    def _read(self, document: int, sizes: np.ndarray, ends: np.ndarray) -> np.ndarray:
-        size = int(sizes[document])
-        data = os.pread(self._shingles.fileno(), 4 * size, 4 * (int(ends[document]) - size))
-        return np.frombuffer(data, dtype=np.uint32)
+    def _are_similar(
+        self, pairs: np.ndarray, texts: Callable[[np.ndarray], pa.Array]
+    ) -> np.ndarray:
+        """Return which pairs of documents share enough of their shingles, of shape (pairs,)."""
+        documents, place = np.unique(pairs, return_inverse=True)
+        if not len(documents):
+            return np.zeros(0, dtype=bool)
+        shingles, sizes = _shingles(*_hashed_words(texts(documents)))
+        sets = [np.unique(part) for part in np.split(shingles, np.cumsum(sizes)[:-1])]
+        pairs_of_sets = [(sets[a], sets[b]) for a, b in place.reshape(2, -1).T]
+        shared = [len(np.intersect1d(*both, assume_unique=True)) for both in pairs_of_sets]
+        total = [len(a) + len(b) for a, b in pairs_of_sets]
+        return np.array(shared) >= self._similarity * (np.array(total) - shared)
 
 
-def _pairs(file: BinaryIO, rank: np.ndarray, same: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Yield pairs of documents with an equal band: each with the first of them and with the last.
+def _pairs(file: BinaryIO, rank: np.ndarray, same: np.ndarray) -> np.ndarray:
+    """Return documents with an equal band in pairs: each with the first of them and with the last.
 
-    All pairs would grow with the square of how many documents are alike.
+    All pairs would grow with the square of how many documents are alike. The shape is (2, pairs).
     """
     file.flush()
     file.seek(0)
@@ -218,8 +228,8 @@ def _pairs(file: BinaryIO, rank: np.ndarray, same: np.ndarray) -> Iterator[tuple
     candidates = documents[order]
     first = np.maximum.accumulate(np.where(is_first, np.arange(len(order)), 0))
     later = np.flatnonzero(~is_first)
-    for before in (first[later], later - 1):
-        yield from zip(candidates[before].tolist(), candidates[later].tolist(), strict=True)
+    before = np.concatenate([first[later], later - 1])
+    return np.stack([candidates[before], candidates[np.tile(later, 2)]])
 
 
 def _repetitions(values: np.ndarray, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -227,16 +237,8 @@ def _repetitions(values: np.ndarray, rank: np.ndarray) -> tuple[np.ndarray, np.n
 
     The second array says which of them is the first of its value.
     """
-    order = np.argsort(values)
-    is_first = _begins(values[order])
-    # By rank only what repeats: to sort by two keys takes many times as long.
-    order = order[~(is_first & np.append(is_first[1:], True))]
-    order = order[np.lexsort((rank[order], values[order]))]
-    return order, _begins(values[order])
-
-
-def _begins(ordered: np.ndarray) -> np.ndarray:
-    """Return where values that are in order are the first of their kind."""
-    is_first = np.ones(len(ordered), dtype=bool)
-    is_first[1:] = ordered[1:] != ordered[:-1]
-    return is_first
+    again = np.flatnonzero(pd.Series(values).duplicated(keep=False))
+    order = again[np.lexsort((rank[again], values[again]))]
+    is_first = np.ones(len(order), dtype=bool)
+    is_first[1:] = values[order[1:]] != values[order[:-1]]
+    return order, is_first

@@ -54,10 +54,11 @@ class Counts:
     def add(self, batch: TokenizedBatch) -> None:
         """Add the counts of a batch."""
         row = self._row
-        rows = [row.setdefault(token, len(row)) for token in batch.distinct.to_pylist()]
+        token, *counts = batch.counts.columns
+        rows = [row.setdefault(text, len(row)) for text in token.to_pylist()]
         while len(row) > self._counts.shape[1]:
             self._counts = np.concatenate([self._counts, np.zeros_like(self._counts)], axis=1)
-        self._counts[:, rows] += batch.counts
+        self._counts[:, rows] += counts
 
     def types(self) -> int:
         """Return how many tokens of the training split are distinct."""

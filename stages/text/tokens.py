@@ -30,17 +30,15 @@ class TokenizedBatch(NamedTuple):
 
     Attributes:
         rows: of the documents that have a token.
-        distinct: the tokens, each once.
-        counts: of each in train, validation and test, and the training documents that it is in,
-            of shape (4, distinct).
+        counts: columns `token`, each once; `train`, `validation` and `test`, how often it occurs
+            there; `documents` of the training split that it is in.
         tokens: in each split, of shape (3,).
         sentences: in each split, of shape (3,).
         documents: in each split, of shape (3,).
     """
 
     rows: pa.Table
-    distinct: pa.Array
-    counts: np.ndarray
+    counts: pa.Table
     tokens: np.ndarray
     sentences: np.ndarray
     documents: np.ndarray
@@ -100,8 +98,7 @@ def count(documents: pa.Table, tokens: Tokens) -> TokenizedBatch:
     filled = lengths > 0
     return TokenizedBatch(
         rows if filled.all() else rows.filter(pa.array(filled)),
-        distinct,
-        counts,
+        pa.table([distinct, *counts], names=["token", *SPLITS, "documents"]),
         np.bincount(split, weights=lengths, minlength=len(SPLITS)).astype(np.int64),
         np.bincount(split, weights=sentences, minlength=len(SPLITS)).astype(np.int64),
         np.bincount(split[filled], minlength=len(SPLITS)),

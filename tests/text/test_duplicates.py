@@ -1,6 +1,7 @@
 import random
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from stages.text.duplicates import BINS, Index, band_rows, sketch
@@ -16,20 +17,25 @@ def jaccard(a: str, b: str) -> float:
 
 
 def repeated(folder, texts, similarity=0.8, batch=7, rank=None):
+    column = pa.array(texts, pa.large_string())
     with Index(folder, similarity) as index:
         for start in range(0, len(texts), batch):
-            index.add(sketch(texts[start : start + batch], index.rows))
-        return index.repeated(np.arange(len(texts)) if rank is None else np.asarray(rank))
+            index.add(sketch(column[start : start + batch], index.rows))
+        rank = np.arange(len(texts)) if rank is None else np.asarray(rank)
+        return index.repeated(rank, lambda documents: column.take(pa.array(documents)))
 
 
+# Those of more than 130 words are first compared by bits.
+@pytest.mark.parametrize(("shortest", "longest"), [(5, 80), (140, 200)])
 @pytest.mark.parametrize("similarity", [0.5, 0.7, 0.8, 0.9])
-def test_found_are_those_that_are_similar_enough(tmp_path, similarity):
+def test_found_are_those_that_are_similar_enough(tmp_path, similarity, shortest, longest):
     draw = random.Random(1)
     texts = []
     for _ in range(150):
-        words = draw.choices(WORDS, k=draw.randint(5, 80))
+        words = draw.choices(WORDS, k=draw.randint(shortest, longest))
         texts.append(" ".join(words))
-        for place in draw.sample(range(len(words)), k=min(len(words), draw.randint(0, 5))):
+        changes = draw.randint(0, 5 + longest // 10)
+        for place in draw.sample(range(len(words)), k=min(len(words), changes)):
             words[place] = draw.choice(WORDS)
         texts.append(" ".join(words))
     same, near = repeated(tmp_path, texts, similarity)
