@@ -242,7 +242,7 @@ def gather(
         (folder / "texts").open("wb") as texts,
         pa.ipc.new_file(str(folder / "names.arrow"), _NAMES) as names,
     ):
-        results = map_in_order(work, batches(found), params.workers)
+        results = map_in_order(work, batches(found), params.workers, folder / "batches")
         for cleaned in progress(results, "collecting batches of up to 4 MB"):
             dropped.update(cleaned.dropped)
             changed.update(cleaned.changed)

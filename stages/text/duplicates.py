@@ -6,10 +6,10 @@ sketches by one permutation (Li, Owen and Zhang 2012), empty bins filled by rota
 and Li 2014), whose bands are compared (Leskovec, Rajaraman and Ullman, Mining of Massive Datasets,
 section 3.4). Each candidate is then verified, first on one bit of every bin (Li and König 2010,
 b-bit minwise hashing), then on the sets themselves. What grows with the corpus is on disk, but for
-some 40 bytes a document.
+some 130 bytes a document.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -22,6 +22,8 @@ SHINGLE_WORDS = 3
 BINS = 128
 DOCUMENTS_AT_ONCE = 128
 SHINGLES_AT_ONCE = 1_000_000
+# About so many of 128 bins are filled by 128 different shingles.
+ENOUGH_BINS = 80
 # Of two documents exactly at the threshold, at most this share is missed.
 MISSED = 0.001
 
@@ -36,8 +38,8 @@ def sketch(texts: pa.Array, rows: int) -> pa.Table:
     """Return what is compared of some documents; case and all but letters and digits do not count.
 
     The columns are `key`, the hash of a document's words; `bands`, the hash of each band of its
-    sketch, 0 in a document of fewer words than a shingle; `bits`, one of each bin; `size`, the
-    number of its shingles.
+    sketch, 0 in a document of fewer words than a shingle; `bits`, one of each bin; `full`, how many
+    bins have a shingle of their own; `size`, the number of its shingles.
 
     Args:
         texts: the documents, of type large_string.
@@ -89,7 +91,9 @@ def _sketch_words(hashes: np.ndarray, ends: np.ndarray, rows: int) -> pa.Table:
     # Of exactly the type of the shingles: `minimum.at` is 20 times quicker so.
     bins = np.full(len(sizes) * BINS, np.iinfo(np.uint64).max, dtype=np.uint64)
     np.minimum.at(bins, owner * BINS + (shingles & np.uint64(BINS - 1)).astype(np.int64), shingles)
-    filled = _fill(bins.reshape(-1, BINS))  # (documents, bins)
+    bins = bins.reshape(-1, BINS)  # (documents, bins)
+    full = (bins != np.iinfo(np.uint64).max).sum(axis=1, dtype=np.int16)
+    filled = _fill(bins)
     n_bands = BINS // rows
     bands = np.zeros((n_bands, len(sizes)), dtype=np.uint64)
     with np.errstate(over="ignore"):
@@ -103,6 +107,7 @@ def _sketch_words(hashes: np.ndarray, ends: np.ndarray, rows: int) -> pa.Table:
             "key": keys,
             "bands": pa.FixedSizeListArray.from_arrays(bands.T.ravel(), n_bands),
             "bits": pa.FixedSizeListArray.from_arrays(bits.ravel(), BINS // 8),
+            "full": full,
             "size": sizes.astype(np.int32),
         }
     )
@@ -143,11 +148,13 @@ class Index:
         self._bands = [(folder / f"band{n}").open("w+b") for n in range(BINS // self.rows)]
         self._keys: list[np.ndarray] = []
         self._bits: list[np.ndarray] = []
+        self._full: list[np.ndarray] = []
         self._sizes: list[np.ndarray] = []
 
     def add(self, sketches: pa.Table) -> None:
         """Append the sketches of some documents."""
         self._keys.append(np.array(sketches["key"]))
+        self._full.append(np.array(sketches["full"]))
         self._sizes.append(np.array(sketches["size"]))
         bits = np.array(pc.list_flatten(sketches["bits"])).view(np.uint64)
         self._bits.append(bits.reshape(len(sketches), -1))
@@ -180,17 +187,15 @@ class Index:
         same[order[~is_first]] = True
 
         near = np.zeros(len(keys), dtype=bool)
-        sizes = np.concatenate(self._sizes)
-        bits = np.concatenate(self._bits)
+        bits, full, sizes = map(np.concatenate, (self._bits, self._full, self._sizes))
         # Bits differ in half of the bins that do; seven standard deviations more are too many.
         share = (1 - self._similarity) / 2
         most = BINS * share + 7 * np.sqrt(BINS * share * (1 - share))
         refused: set[tuple[int, int]] = set()
-        for file in self._bands:
-            pairs = _pairs(file, rank, same)
+        for pairs in (pairs for file in self._bands for pairs in _pairs(file, rank, same)):
             differing = np.bitwise_count(bits[pairs[0]] ^ bits[pairs[1]]).sum(axis=1)
-            # In a document of few shingles many bins hold the same one.
-            may_be = (differing <= most) | (sizes[pairs].min(axis=0) < BINS)
+            # Where many bins repeat what is in another, one shingle changes many bits.
+            may_be = (differing <= most) | (full[pairs].min(axis=0) < ENOUGH_BINS)
             pairs = pairs[:, may_be & ~near[pairs[1]]]
             pairs = pairs[:, [(a, b) not in refused for a, b in pairs.T.tolist()]]
             part = sizes[pairs].sum(axis=0).cumsum() // SHINGLES_AT_ONCE
@@ -215,10 +220,10 @@ class Index:
         return np.array(shared) >= self._similarity * (np.array(total) - shared)
 
 
-def _pairs(file: BinaryIO, rank: np.ndarray, same: np.ndarray) -> np.ndarray:
-    """Return documents with an equal band in pairs: each with the first of them and with the last.
+def _pairs(file: BinaryIO, rank: np.ndarray, same: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield documents with an equal band, of shape (2, pairs): with the first, then the last one.
 
-    All pairs would grow with the square of how many documents are alike. The shape is (2, pairs).
+    All pairs would grow with the square of how many documents are alike.
     """
     file.flush()
     file.seek(0)
@@ -228,8 +233,8 @@ def _pairs(file: BinaryIO, rank: np.ndarray, same: np.ndarray) -> np.ndarray:
     candidates = documents[order]
     first = np.maximum.accumulate(np.where(is_first, np.arange(len(order)), 0))
     later = np.flatnonzero(~is_first)
-    before = np.concatenate([first[later], later - 1])
-    return np.stack([candidates[before], candidates[np.tile(later, 2)]])
+    for before in (first[later], later - 1):
+        yield np.stack([candidates[before], candidates[later]])
 
 
 def _repetitions(values: np.ndarray, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -101,15 +101,15 @@ class Counts:
 
 
 def tokenized(
-    documents: Path, dictionary: Path, language: str, params: TokenizeParams
+    documents: Path, dictionary: Path, language: str, params: TokenizeParams, folder: Path
 ) -> Iterator[TokenizedBatch]:
-    """Yield the tokens of the documents, row group by row group."""
+    """Yield the tokens of the documents, row group by row group; `folder` is for what passes."""
     groups = range(pq.ParquetFile(documents).metadata.num_row_groups)
     if language == "english":
         work = functools.partial(
             _english_row_group, documents, params.lowercase, params.keep_punctuation
         )
-        yield from map_in_order(work, groups, params.workers)
+        yield from map_in_order(work, groups, params.workers, folder)
         return
     tokenizer = korean.Tokenizer(
         dictionary,
@@ -168,7 +168,9 @@ def main(argv: list[str] | None = None) -> None:
     totals = np.zeros((3, len(SPLITS)), dtype=np.int64)
     with Outputs(args.validation) as outputs:
         with outputs.table_writer(args.tokens, TOKENS) as writer:
-            batches = tokenized(args.documents, args.dictionary, language, params)
+            # DVC does not look at what is called so.
+            folder = args.tokens.with_suffix(".partial")
+            batches = tokenized(args.documents, args.dictionary, language, params, folder)
             for batch in progress(batches, "tokenizing row groups", metadata.num_row_groups):
                 writer.write_table(batch.rows)
                 counts.add(batch)

@@ -25,7 +25,7 @@ def repeated(folder, texts, similarity=0.8, batch=7, rank=None):
         return index.repeated(rank, lambda documents: column.take(pa.array(documents)))
 
 
-# Those of more than 130 words are first compared by bits.
+# Those of many different words are first compared by bits.
 @pytest.mark.parametrize(("shortest", "longest"), [(5, 80), (140, 200)])
 @pytest.mark.parametrize("similarity", [0.5, 0.7, 0.8, 0.9])
 def test_found_are_those_that_are_similar_enough(tmp_path, similarity, shortest, longest):
@@ -44,6 +44,26 @@ def test_found_are_those_that_are_similar_enough(tmp_path, similarity, shortest,
         alike = any(jaccard(text, other) >= similarity for other in texts[:n])
         assert same[n] == exact
         assert near[n] == (alike and not exact)
+
+
+def test_what_repeats_itself_is_found_too(tmp_path):
+    # 20 phrases of 8 words, and one new word: of 8 and 10 shingles, 8 are the same.
+    phrases = [" ".join(random.Random(n).choices(WORDS, k=8) * 20) for n in range(150)]
+    texts = [text for p in phrases for text in (p, f"{p} new word")]
+    _, near = repeated(tmp_path, texts)
+    assert near.tolist() == [False, True] * 150
+
+
+def test_few_candidates_at_once_change_nothing(tmp_path, monkeypatch):
+    texts = [f"{' '.join(WORDS[n : n + 200])} {n}" for n in range(30)]
+    results = []
+    for at_once in (1, 1000, 10**6):
+        monkeypatch.setattr("stages.text.duplicates.SHINGLES_AT_ONCE", at_once)
+        folder = tmp_path / str(at_once)
+        folder.mkdir()
+        results.append(repeated(folder, texts)[1].tolist())
+    assert results[0] == results[1] == results[2]
+    assert 20 < sum(results[0]) < 30
 
 
 def test_case_and_punctuation_do_not_count(tmp_path):
