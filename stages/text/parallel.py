@@ -44,18 +44,23 @@ def map_in_order(
     # Spawned, not forked: Arrow has threads, which a fork would leave in the middle of their work.
     context = multiprocessing.get_context("spawn")
     others = workers - 1
+
+    def has_enough() -> bool:
+        return sum(not future.done() for future in under_way) >= 3 * others
+
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with ProcessPoolExecutor(others, context, initializer=_end_with_parent) as pool:
         try:
             for number, item in enumerate(items):
-                if sum(not future.done() for future in under_way) < 3 * others:
+                # First the others get enough to do, then results are yielded, then own work.
+                while len(under_way) == 4 * workers - 1 or (has_enough() and under_way[0].done()):
+                    yield _take_tables(under_way.popleft().result())
+                if has_enough():
+                    under_way.append(_done(work, item))
+                else:
                     place = folder / str(number)
                     under_way.append(pool.submit(_put_tables, work, item, place))
-                else:
-                    under_way.append(_done(work, item))
-                while under_way and (under_way[0].done() or len(under_way) == 4 * workers):
-                    yield _take_tables(under_way.popleft().result())
             while under_way:
                 yield _take_tables(under_way.popleft().result())
         except BrokenProcessPool:
