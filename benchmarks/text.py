@@ -230,28 +230,26 @@ def workers(megabytes: float, rounds: int = 3) -> None:
                 params["text"][section]["workers"] = n
             set_params(folder, params)
 
-        ratios = []
+        own, whole, contents = [], [], {}
         for turn in range(rounds):
-            seconds = {}
+            seconds, stages = {}, {}
             for n in (1, 2) if turn % 2 == 0 else (2, 1):
                 use(n)
                 seconds[n] = work_seconds(folder, "perf_counter")
-            ratios.append(sum(seconds[1]) / sum(seconds[2]))
+                stages[n] = [cost.wall_s for cost in run_stages(folder)]
+                written = ("documents.parquet", "tokens.parquet", "vocabulary.parquet")
+                contents[n] = [hashlib.sha256((folder / f).read_bytes()).digest() for f in written]
+            own.append(sum(seconds[1]) / sum(seconds[2]))
+            whole.append(sum(stages[1]) / sum(stages[2]))
             print(
                 f"{megabytes:.0f} MB, own work: one process {seconds[1][0]:.1f} + "
                 f"{seconds[1][1]:.1f} s, two {seconds[2][0]:.1f} + {seconds[2][1]:.1f} s, "
-                f"ratio {ratios[-1]:.2f}",
+                f"ratio {own[-1]:.2f}; whole stages {whole[-1]:.2f}",
                 flush=True,
             )
-        print(f"median ratio, own work: {statistics.median(ratios):.2f}", flush=True)
-        whole, contents = {}, {}
-        for n in (1, 2):
-            use(n)
-            whole[n] = [cost.wall_s for cost in run_stages(folder)]
-            written = ("documents.parquet", "tokens.parquet", "vocabulary.parquet")
-            contents[n] = [hashlib.sha256((folder / f).read_bytes()).digest() for f in written]
-        print(f"ratio, whole stages:    {sum(whole[1]) / sum(whole[2]):.2f}")
-        print(f"same bytes:             {contents[1] == contents[2]}")
+        print(f"median ratio, own work:     {statistics.median(own):.2f}")
+        print(f"median ratio, whole stages: {statistics.median(whole):.2f}")
+        print(f"same bytes:                 {contents[1] == contents[2]}", flush=True)
 
 
 def main() -> None:
