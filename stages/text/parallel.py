@@ -54,6 +54,7 @@ def map_in_order(
         try:
             for number, item in enumerate(items):
                 # First the others get enough to do, then results are yielded, then own work.
+                # The item in hand is one of those under way.
                 while len(under_way) == 4 * workers - 1 or (has_enough() and under_way[0].done()):
                     yield _take_tables(under_way.popleft().result())
                 if has_enough():

@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -49,6 +50,29 @@ def test_no_more_items_are_taken_than_are_under_way(tmp_path):
     assert len(taken) <= 8
     results.close()
     assert not any(tmp_path.iterdir())
+
+
+def wait_for_three(count: int, seen: Path) -> Numbers:
+    if multiprocessing.parent_process():
+        (seen / str(count)).touch()
+    else:
+        deadline = time.monotonic() + 60
+        while len(list(seen.iterdir())) < 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    return numbers(count)
+
+
+def test_others_get_more_to_do_before_results_are_yielded(tmp_path):
+    taken = []
+    items = (taken.append(n) or n for n in range(1000))
+    seen = tmp_path / "seen"
+    seen.mkdir()
+    results = map_in_order(partial(wait_for_three, seen=seen), items, 2, tmp_path / "aside")
+    next(results)
+    # Three that the other process had done, one that it got anew, one in hand.
+    assert len(taken) >= 5
+    results.close()
 
 
 def fail_from(count: int, first: int) -> Numbers:
