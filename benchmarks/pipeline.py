@@ -77,7 +77,7 @@ def overhead(folder: Path) -> dict[str, float]:
             room = module.split(".")[0]
             check = (
                 "from pathlib import Path\n"
-                "from stages.contracts import Contract\n"
+                "from stages.core.contracts import Contract\n"
                 f"import stages.{room}.contracts as m\n"
                 "known = {c.name: c for c in vars(m).values() if isinstance(c, Contract)}\n"
                 f"for path in map(Path, {tables}): known[path.stem].check(path)"

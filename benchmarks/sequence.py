@@ -36,7 +36,7 @@ from stages.sequence.cells import PeepholeLSTM, detach
 from stages.sequence.corpus import Corpus, read
 from stages.sequence.language_model import LanguageModel
 from stages.sequence.train_language_model import columns, read_vectors, surprisals, windows
-from stages.vocabulary import SPECIAL
+from stages.core.vocabulary import SPECIAL
 
 DATA = ROOT / "data"
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["sequence"]

@@ -108,7 +108,7 @@ def run_stages(folder: Path) -> tuple[Cost, Cost]:
 WORK = """
 import gc, sys, time
 gc.set_threshold(100_000)
-from stages.outputs import Outputs
+from stages.core.outputs import Outputs
 from stages.text import collect, tokenize
 Outputs._check = lambda self: None
 clock = getattr(time, sys.argv[3])
@@ -176,7 +176,7 @@ def korean(copies: int = 5) -> None:
         measure(folder, "-m", "stages", "text.collect", *COLLECT.split())
         code = (
             "import sys, time\n"
-            "from stages.outputs import Outputs\n"
+            "from stages.core.outputs import Outputs\n"
             "from stages.text import tokenize\n"
             "Outputs._check = lambda self: None\n"
             "start = time.perf_counter()\n"

@@ -9,7 +9,7 @@ import yaml
 
 from stages.text.collect import main
 from stages.text.contracts import VOCABULARY
-from stages.vocabulary import SPECIAL
+from stages.core.vocabulary import SPECIAL
 
 PARAMS = {
     "max_characters": 100_000,

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from stages import contracts
-from stages.contracts import Contract, ContractBreach
-from stages.outputs import Outputs
+from stages.core.contracts import Contract, ContractBreach
+from stages.core.outputs import Outputs
 
 ROOMS = [path.parent.name for path in Path(__file__).parents[1].glob("stages/*/contracts.py")]
 CONTRACTS = {

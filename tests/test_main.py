@@ -7,7 +7,7 @@ import types
 import pytest
 
 import stages.__main__ as command
-from stages.errors import StageError
+from stages.core.errors import StageError
 
 
 def test_help_lists_every_stage(capsys):

@@ -3,8 +3,8 @@ import json
 import pyarrow as pa
 import pytest
 
-from stages.contracts import Contract
-from stages.outputs import Outputs
+from stages.core.contracts import Contract
+from stages.core.outputs import Outputs
 
 NUMBERS = Contract("numbers", pa.schema([pa.field("n", pa.int64(), nullable=False)]))
 

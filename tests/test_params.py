@@ -1,8 +1,8 @@
 import pytest
 from pydantic import Field
 
-from stages.errors import StageError
-from stages.params import Params, load
+from stages.core.errors import StageError
+from stages.core.params import Params, load
 
 
 class Knobs(Params):

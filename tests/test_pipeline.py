@@ -15,7 +15,7 @@ from dvc.repo import Repo
 from dvc.stage import PipelineStage
 from tiny import ROOT, copy_project, run, set_params
 
-from stages.contracts import Contract
+from stages.core.contracts import Contract
 
 
 def stages(project: Path) -> list[PipelineStage]:

@@ -1,7 +1,5 @@
 """Cluster points by k-means, and name each cluster by the words nearest to its centre."""
 
-import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +14,10 @@ from sklearn.metrics import (
 
 from stages.clustering.contracts import CLUSTERS, MEMBERS
 from stages.clustering.points import Points, read
-from stages.errors import StageError
-from stages.outputs import Outputs
-from stages.params import Params, load
+from stages.core.command import Input, command
+from stages.core.errors import StageError
+from stages.core.outputs import Output, Table
+from stages.core.params import Params
 
 WORDS_IN_A_NAME = 4
 # Silhouettes compare every pair of points; beyond this many a sample tells as much.
@@ -53,57 +52,51 @@ def agreement(labels: list[str | None], clusters: np.ndarray) -> dict[str, Any]:
     }
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Read the arguments, cluster, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("points", type=Path)
-    parser.add_argument("words", type=Path, help="points of the words that clusters are named by")
-    parser.add_argument("members", type=Path)
-    parser.add_argument("clusters", type=Path)
-    parser.add_argument("metrics", type=Path)
-    parser.add_argument("validation", type=Path)
-    parser.add_argument("--params", required=True)
-    args = parser.parse_args(argv)
-    params = load(args.params, ClusterParams)
+@command
+def main(
+    *,
+    params: ClusterParams,
+    points: Input,
+    words: Input,
+    members: Table[MEMBERS],
+    clusters: Table[CLUSTERS],
+    metrics: Output,
+) -> None:
+    """Cluster points by k-means, and name each cluster by the words nearest to its centre.
 
-    points = read(args.points)
-    if len(points.names) <= params.clusters:
+    Args:
+        words: points of the words that name the clusters
+    """
+    located = read(points)
+    if len(located.names) <= params.clusters:
         raise StageError(
-            f"{args.points} has {len(points.names)} points, not enough for {params.clusters} "
-            f"clusters: lower {args.params}.clusters or bring more text"
+            f"{points} has {len(located.names)} points, not enough for {params.clusters} "
+            f"clusters: lower {params.section}.clusters or bring more text"
         )
     model = KMeans(params.clusters, n_init=params.restarts, random_state=params.seed)
-    distances = model.fit_transform(points.vectors)  # (points, clusters)
+    distances = model.fit_transform(located.vectors)  # (points, clusters)
     used, assigned = np.unique(model.labels_, return_inverse=True)
-    names = centre_words(model.cluster_centers_[used], read(args.words))
+    names = centre_words(model.cluster_centers_[used], read(words))
     nearest = distances[np.arange(len(assigned)), model.labels_]
     silhouette = silhouette_score(
-        points.vectors,
+        located.vectors,
         assigned,
         sample_size=min(SILHOUETTE_POINTS, len(assigned)),
         random_state=params.seed,
     )
-    with Outputs(args.validation) as outputs:
-        outputs.table(
-            args.members,
-            MEMBERS,
-            pa.table([points.names, assigned.astype(np.int32), nearest], schema=MEMBERS.schema),
-        )
-        outputs.table(
-            args.clusters,
-            CLUSTERS,
-            pa.table(
-                [range(len(used)), np.bincount(assigned), [", ".join(n) for n in names]],
-                schema=CLUSTERS.schema,
-            ),
-        )
-        outputs.json(
-            args.metrics,
-            {
-                "clusters": len(used),
-                "points": len(assigned),
-                "inertia": float(model.inertia_),
-                "silhouette": float(silhouette),
-                **agreement(points.labels, assigned),
-            },
-        )
+    members.write(
+        pa.table([located.names, assigned.astype(np.int32), nearest], schema=members.schema)
+    )
+    sizes = np.bincount(assigned)
+    clusters.write(
+        pa.table([range(len(used)), sizes, [", ".join(n) for n in names]], schema=clusters.schema)
+    )
+    metrics.write_json(
+        {
+            "clusters": len(used),
+            "points": len(assigned),
+            "inertia": float(model.inertia_),
+            "silhouette": float(silhouette),
+            **agreement(located.labels, assigned),
+        }
+    )

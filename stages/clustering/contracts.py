@@ -2,10 +2,9 @@
 
 import pyarrow as pa
 
-from stages.contracts import Contract
+from stages.core.contracts import Contract
 
 POINTS = Contract(
-    "points",
     pa.schema(
         [
             pa.field("point", pa.string(), nullable=False),
@@ -20,7 +19,6 @@ POINTS = Contract(
 )
 
 MEMBERS = Contract(
-    "members",
     pa.schema(
         [
             pa.field("point", pa.string(), nullable=False),
@@ -36,7 +34,6 @@ MEMBERS = Contract(
 )
 
 CLUSTERS = Contract(
-    "clusters",
     pa.schema(
         [
             pa.field("cluster", pa.int32(), nullable=False),
@@ -52,7 +49,6 @@ CLUSTERS = Contract(
 )
 
 PROJECTION = Contract(
-    "projection",
     pa.schema(
         [
             pa.field("point", pa.string(), nullable=False),

@@ -1,8 +1,5 @@
 """Project points to the plane, by PCA and by t-SNE."""
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 import pyarrow as pa
 from pydantic import Field
@@ -11,9 +8,10 @@ from sklearn.manifold import TSNE
 
 from stages.clustering.contracts import PROJECTION
 from stages.clustering.points import read
-from stages.errors import StageError
-from stages.outputs import Outputs
-from stages.params import Params, load
+from stages.core.command import Input, command
+from stages.core.errors import StageError
+from stages.core.outputs import Output, Table
+from stages.core.params import Params
 
 
 class ProjectParams(Params):
@@ -24,44 +22,36 @@ class ProjectParams(Params):
     seed: int
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Read the arguments, project, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("points", type=Path)
-    parser.add_argument("projection", type=Path)
-    parser.add_argument("metrics", type=Path)
-    parser.add_argument("validation", type=Path)
-    parser.add_argument("--params", required=True)
-    args = parser.parse_args(argv)
-    params = load(args.params, ProjectParams)
-
-    points = read(args.points)
-    shown = np.arange(len(points.names))
+@command
+def main(
+    *, params: ProjectParams, points: Input, projection: Table[PROJECTION], metrics: Output
+) -> None:
+    """Project points to the plane by PCA and t-SNE."""
+    located = read(points)
+    shown = np.arange(len(located.names))
     if len(shown) > params.points:
         draw = np.random.default_rng(params.seed)
         shown = np.sort(draw.choice(shown, params.points, replace=False))
     if len(shown) <= params.perplexity:
         raise StageError(
-            f"{args.points} has {len(shown)} points, too few for a perplexity of "
-            f"{params.perplexity}: lower {args.params}.perplexity or bring more text"
+            f"{points} has {len(shown)} points, too few for a perplexity of "
+            f"{params.perplexity}: lower {params.section}.perplexity or bring more text"
         )
-    vectors = points.vectors[shown]
+    vectors = located.vectors[shown]
     pca = PCA(2, svd_solver="full").fit(vectors)
     tsne = TSNE(2, perplexity=params.perplexity, init="pca", random_state=params.seed, n_jobs=1)
     planes = {"pca": pca.transform(vectors), "tsne": tsne.fit_transform(vectors)}
-    names = [points.names[row] for row in shown]
+    names = [located.names[row] for row in shown]
     columns = [
         names * len(planes),
         np.repeat(list(planes), len(names)).tolist(),
         *np.concatenate(list(planes.values())).astype(np.float64).T,
     ]
-    with Outputs(args.validation) as outputs:
-        outputs.table(args.projection, PROJECTION, pa.table(columns, schema=PROJECTION.schema))
-        outputs.json(
-            args.metrics,
-            {
-                "points": len(names),
-                "pca_explained_variance": float(pca.explained_variance_ratio_.sum()),
-                "tsne_divergence": float(tsne.kl_divergence_),
-            },
-        )
+    projection.write(pa.table(columns, schema=projection.schema))
+    metrics.write_json(
+        {
+            "points": len(names),
+            "pca_explained_variance": float(pca.explained_variance_ratio_.sum()),
+            "tsne_divergence": float(tsne.kl_divergence_),
+        }
+    )

@@ -10,9 +10,9 @@ from pydantic import Field
 
 from stages.embedding.contracts import COMPARISON
 from stages.embedding.scores import FEWEST_ITEMS, interval, samples
-from stages.errors import StageError
-from stages.outputs import Outputs
-from stages.params import Params, load
+from stages.core.errors import StageError
+from stages.core.outputs import Outputs
+from stages.core.params import Params, load
 
 ITEM = ["test", "part", "item"]
 

@@ -8,7 +8,7 @@ import scipy.sparse
 from numba import njit
 
 from stages.embedding.corpus import Text
-from stages.progress import progress
+from stages.core.progress import progress
 
 # Between two documents, where a window ends.
 BREAK = -1

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stages.errors import StageError
-from stages.vocabulary import UNKNOWN, read_words
+from stages.core.errors import StageError
+from stages.core.vocabulary import UNKNOWN, read_words
 
 # Words that gensim reads of one document; of a longer one it would pass over the rest.
 LONGEST_PIECE = 10_000

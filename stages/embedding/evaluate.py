@@ -39,8 +39,8 @@ from stages.embedding.prediction import (
 )
 from stages.embedding.scores import score
 from stages.embedding.space import Space, nearest_neighbours, nearest_to_sums, space_of
-from stages.outputs import Outputs
-from stages.params import Params, load
+from stages.core.outputs import Outputs
+from stages.core.params import Params, load
 
 GUESSES_SHOWN = 5
 POINTS_SHOWN = 1_000

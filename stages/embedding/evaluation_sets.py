@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from gensim.test.utils import datapath
 
-from stages.errors import StageError
+from stages.core.errors import StageError
 
 # Word, word, score by people, separated by tabs, comments with #.
 SIMILARITY_SETS = {

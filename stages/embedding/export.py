@@ -6,9 +6,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from gensim.models import KeyedVectors
 
-from stages.errors import StageError
-from stages.outputs import Outputs
-from stages.vectors import to_array
+from stages.core.errors import StageError
+from stages.core.outputs import Outputs
+from stages.core.vectors import to_array
 
 IS_BINARY = {".txt": False, ".vec": False, ".bin": True}
 

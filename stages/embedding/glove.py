@@ -9,12 +9,12 @@ import scipy.sparse
 from numba import njit
 from pydantic import Field
 
-from stages.checkpoint import Checkpoint
+from stages.core.checkpoint import Checkpoint
 from stages.embedding.cooccurrence import cooccurrence
 from stages.embedding.corpus import Text, Vocabulary
 from stages.embedding.model import Model, ModelParams
-from stages.errors import StageError
-from stages.progress import progress
+from stages.core.errors import StageError
+from stages.core.progress import progress
 
 # Vectors of this many words, of both kinds, about fit a processor's second cache. As many threads
 # as there are groups can learn at a time.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stages.embedding.model import read_model
 from stages.embedding.space import nearest_neighbours, space_of
-from stages.errors import StageError
+from stages.core.errors import StageError
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -6,11 +6,11 @@ import numpy as np
 import scipy.sparse
 from pydantic import Field
 
-from stages.checkpoint import Checkpoint
+from stages.core.checkpoint import Checkpoint
 from stages.embedding.cooccurrence import cooccurrence
 from stages.embedding.corpus import Text, Vocabulary
 from stages.embedding.model import Model, ModelParams, log_counts
-from stages.errors import StageError
+from stages.core.errors import StageError
 
 
 class LsaParams(ModelParams):

@@ -14,9 +14,9 @@ from safetensors.numpy import save_file
 
 from stages.embedding.contracts import VECTORS
 from stages.embedding.corpus import Vocabulary
-from stages.outputs import Outputs
-from stages.params import Params
-from stages.vectors import to_array, to_column
+from stages.core.outputs import Outputs
+from stages.core.params import Params
+from stages.core.vectors import to_array, to_column
 
 
 class ModelParams(Params):

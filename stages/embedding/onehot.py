@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 import scipy.sparse
 
-from stages.checkpoint import Checkpoint
+from stages.core.checkpoint import Checkpoint
 from stages.embedding.corpus import Text, Vocabulary
 from stages.embedding.model import Model, ModelParams
 

@@ -10,10 +10,10 @@ from gensim.models import KeyedVectors
 from gensim.models.fasttext import load_facebook_vectors
 from pydantic import Field
 
-from stages.checkpoint import Checkpoint
+from stages.core.checkpoint import Checkpoint
 from stages.embedding.corpus import Text, Vocabulary
 from stages.embedding.model import Model, ModelParams
-from stages.errors import StageError
+from stages.core.errors import StageError
 
 FASTTEXT_MAGIC = struct.pack("<i", 793712314)
 SUFFIXES = (".vec", ".txt", ".bin")

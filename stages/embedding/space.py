@@ -10,7 +10,7 @@ from sklearn.preprocessing import normalize
 from stages.embedding.contracts import NEIGHBOURS, SUMS
 from stages.embedding.model import Model
 from stages.embedding.word2vec import unseen_vector
-from stages.errors import StageError
+from stages.core.errors import StageError
 
 Rows = np.ndarray | scipy.sparse.csr_array
 

@@ -9,12 +9,12 @@ from typing import Annotated
 import pyarrow as pa
 from pydantic import Field
 
-from stages.errors import StageError
+from stages.core.errors import StageError
 from stages.music.chorales import Chorale, chorale_files, read_chorale
 from stages.music.contracts import NOTES, PIECES, SPLITS
-from stages.outputs import Outputs
-from stages.params import Params, load
-from stages.progress import progress
+from stages.core.outputs import Outputs
+from stages.core.params import Params, load
+from stages.core.progress import progress
 
 Share = Annotated[float, Field(gt=0, lt=0.5)]
 

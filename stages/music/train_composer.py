@@ -11,8 +11,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from stages.checkpoint import Checkpoint
-from stages.errors import StageError
+from stages.core.checkpoint import Checkpoint
+from stages.core.errors import StageError
 from stages.music.composer import (
     Discriminator,
     Generator,
@@ -22,9 +22,9 @@ from stages.music.composer import (
     save_composer,
 )
 from stages.music.pianoroll import REST, Roll, read_passages
-from stages.outputs import Outputs
-from stages.params import Params, load
-from stages.progress import progress
+from stages.core.outputs import Outputs
+from stages.core.params import Params, load
+from stages.core.progress import progress
 
 
 class ComposerParams(Params):

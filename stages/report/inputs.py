@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stages.errors import StageError
+from stages.core.errors import StageError
 
 
 @dataclass(frozen=True)

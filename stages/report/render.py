@@ -9,7 +9,7 @@ import jinja2
 import yaml
 from markupsafe import Markup
 
-from stages.outputs import Outputs
+from stages.core.outputs import Outputs
 from stages.report import clustering, embedding, music, sequence, text, validation
 from stages.report.content import Page, Section, Table
 from stages.report.inputs import Inputs

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from stages.contracts import Contract
+from stages.core.contracts import Contract
 
 PARAGRAPHS = Contract(
     "paragraphs",

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow.parquet as pq
 
-from stages.errors import StageError
-from stages.vocabulary import END, UNKNOWN, read_words
+from stages.core.errors import StageError
+from stages.core.vocabulary import END, UNKNOWN, read_words
 
 UNKNOWN_NUMBER, END_NUMBER = 0, 1
 

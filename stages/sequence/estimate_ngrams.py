@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.outputs import Outputs
+from stages.core.outputs import Outputs
 from stages.sequence.corpus import judged, read
 
 

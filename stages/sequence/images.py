@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.errors import StageError
+from stages.core.errors import StageError
 
 SCIKIT_LEARN = "scikit-learn"
 # "0, 0, unsigned bytes, number of dimensions": what a file of labels or of images begins with.

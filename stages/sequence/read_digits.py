@@ -13,10 +13,10 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stages.checkpoint import Checkpoint
-from stages.errors import StageError
-from stages.outputs import Outputs
-from stages.params import load
+from stages.core.checkpoint import Checkpoint
+from stages.core.errors import StageError
+from stages.core.outputs import Outputs
+from stages.core.params import load
 from stages.sequence.cells import CELLS, Recurrent, State
 from stages.sequence.classification import confusion, scores
 from stages.sequence.contracts import CONFUSION

@@ -14,9 +14,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stages.checkpoint import Checkpoint
-from stages.outputs import Outputs
-from stages.params import load
+from stages.core.checkpoint import Checkpoint
+from stages.core.outputs import Outputs
+from stages.core.params import load
 from stages.sequence.cells import CELLS, Recurrent, State, each
 from stages.sequence.contracts import GRADIENTS
 from stages.sequence.training import (

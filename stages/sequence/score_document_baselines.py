@@ -10,9 +10,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
-from stages.outputs import Outputs
-from stages.params import Params, load
-from stages.progress import progress
+from stages.core.outputs import Outputs
+from stages.core.params import Params, load
+from stages.core.progress import progress
 from stages.sequence.classification import scores
 from stages.sequence.documents import Documents, read_labelled, why_unscored
 

@@ -17,10 +17,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from stages.checkpoint import Checkpoint
-from stages.errors import StageError
-from stages.params import Params
-from stages.progress import progress
+from stages.core.checkpoint import Checkpoint
+from stages.core.errors import StageError
+from stages.core.params import Params
+from stages.core.progress import progress
 from stages.sequence.cells import Recurrent, State, detach, each
 
 SECONDS_BETWEEN_CHECKPOINTS = 30.0

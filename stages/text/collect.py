@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from stages.errors import StageError
-from stages.outputs import Outputs
-from stages.params import Params, load
-from stages.progress import progress
+from stages.core.errors import StageError
+from stages.core.outputs import Outputs
+from stages.core.params import Params, load
+from stages.core.progress import progress
 from stages.text.clean import Handling, Rules, clean
 from stages.text.contracts import DOCUMENTS, SPLITS
 from stages.text.corpus import Corpus, read_corpus_file

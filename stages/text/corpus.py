@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from stages.params import Params, load_file
+from stages.core.params import Params, load_file
 
 Split = Literal["train", "validation", "test"]
 

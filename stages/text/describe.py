@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import Field
 
-from stages.outputs import Outputs
-from stages.params import Params, load
+from stages.core.outputs import Outputs
+from stages.core.params import Params, load
 from stages.text.contracts import EXAMPLES, GROWTH, LABEL_WORDS, LENGTHS
-from stages.vocabulary import read_words
+from stages.core.vocabulary import read_words
 
 GROWTH_POINTS = 60
 # Characters of the documents that a report shows; longer ones only where these are too few.

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow.parquet as pq
 
-from stages.errors import StageError
+from stages.core.errors import StageError
 from stages.text.clean import wiki_lines
 from stages.text.contracts import SPLITS
 from stages.text.corpus import Source

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from stages.errors import StageError
+from stages.core.errors import StageError
 from stages.text.tokens import Tokens, join_documents
 
 _PUNCTUATION = "SF SP SS SSO SSC SE SO SW SB"

@@ -15,7 +15,7 @@ from xml.etree.ElementTree import ParseError
 
 import pyarrow as pa
 
-from stages.errors import StageError
+from stages.core.errors import StageError
 from stages.text.corpus import Corpus, Source
 from stages.text.decode import COMPRESSIONS, decompressed
 from stages.text.formats import READERS, Losses, Record

@@ -11,16 +11,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
-from stages.errors import StageError
-from stages.outputs import Outputs
-from stages.params import Params, load
-from stages.progress import progress
+from stages.core.errors import StageError
+from stages.core.outputs import Outputs
+from stages.core.params import Params, load
+from stages.core.progress import progress
 from stages.text import english, korean
 from stages.text.contracts import SPLITS, TOKENS, VOCABULARY
 from stages.text.corpus import read_corpus_file
 from stages.text.parallel import map_in_order
 from stages.text.tokens import TokenizedBatch, count
-from stages.vocabulary import SPECIAL
+from stages.core.vocabulary import SPECIAL
 
 
 class KoreanParams(Params):

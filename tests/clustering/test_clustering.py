@@ -11,8 +11,8 @@ from stages.clustering import cluster, gather_points, project
 from stages.clustering.contracts import POINTS
 from stages.clustering.gather_points import average_documents
 from stages.clustering.points import Points, read
-from stages.errors import StageError
-from stages.vectors import to_column
+from stages.core.errors import StageError
+from stages.core.vectors import to_column
 
 CENTRES = np.eye(6)[:3] * 5
 

@@ -4,7 +4,7 @@ import pytest
 from corpora import vocabulary
 
 from stages.embedding.corpus import LONGEST_PIECE, Text, read_vocabulary
-from stages.errors import StageError
+from stages.core.errors import StageError
 
 from .conftest import write_tokens
 

@@ -8,7 +8,7 @@ from gensim.models import KeyedVectors
 
 from stages.embedding import compare, export, look_up
 from stages.embedding.evaluate import main
-from stages.errors import StageError
+from stages.core.errors import StageError
 
 from .conftest import SECTIONS
 

@@ -14,7 +14,7 @@ from stages.embedding.glove import (
     train_epoch,
     train_glove,
 )
-from stages.errors import StageError
+from stages.core.errors import StageError
 
 from .conftest import SECTIONS, NoCheckpoint, write_tokens
 

@@ -3,7 +3,7 @@ import pytest
 import scipy.sparse
 
 from stages.embedding.lsa import LsaParams, document_matrix, ppmi, train_lsa
-from stages.errors import StageError
+from stages.core.errors import StageError
 
 from .conftest import SECTIONS, NoCheckpoint, write_tokens
 

@@ -6,7 +6,7 @@ from gensim.models import FastText, KeyedVectors
 from gensim.models.fasttext import save_facebook_model
 
 from stages.embedding.model import read_model
-from stages.errors import StageError
+from stages.core.errors import StageError
 
 WORDS = ["w1", "w2", "elsewhere", "w3"]
 VECTORS = np.arange(12, dtype=np.float32).reshape(4, 3)

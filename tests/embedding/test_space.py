@@ -4,7 +4,7 @@ import scipy.sparse
 
 from stages.embedding.model import Model
 from stages.embedding.space import nearest_neighbours, nearest_to_sums, parse_sum, space_of
-from stages.errors import StageError
+from stages.core.errors import StageError
 
 WORDS = ["north", "near_north", "east", "south"]
 VECTORS = np.array([[0, 2], [0.1, 1], [3, 0], [0, -1]], dtype=np.float32)

@@ -6,10 +6,10 @@ import pytest
 import scipy.sparse
 import yaml
 
-from stages.checkpoint import Checkpoint
+from stages.core.checkpoint import Checkpoint
 from stages.embedding.model import read_model
 from stages.embedding.train import TRAINERS
-from stages.errors import StageError
+from stages.core.errors import StageError
 
 from .conftest import SECTIONS
 

@@ -81,7 +81,7 @@ def test_jamo_ngrams_bring_syllables_together(tmp_path, jamo):
 
 
 def test_ngrams_from_long_to_short_are_told(train):
-    from stages.errors import StageError
+    from stages.core.errors import StageError
 
     with pytest.raises(StageError, match="shortest_ngram is greater than longest_ngram"):
         train("fasttext", shortest_ngram=5)

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from stages.errors import StageError
+from stages.core.errors import StageError
 from stages.music import collect
 from stages.music.chorales import chorale_files, read_chorale
 from stages.music.contracts import PARTS

@@ -7,8 +7,8 @@ import pytest
 import torch
 import yaml
 
-from stages.checkpoint import Checkpoint
-from stages.errors import StageError
+from stages.core.checkpoint import Checkpoint
+from stages.core.errors import StageError
 from stages.music import compose, score, train_composer
 from stages.music.composer import Discriminator, Generator, Shape, decode, draw_noise, encode
 from stages.music.contracts import PARTS

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from stages.contracts import Contract
-from stages.errors import StageError
+from stages.core.contracts import Contract
+from stages.core.errors import StageError
 from stages.report import embedding, music, render, sequence, validation
 from stages.report.content import Page, Table, number, percent
 from stages.report.inputs import Inputs

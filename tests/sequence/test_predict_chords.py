@@ -7,8 +7,8 @@ import pytest
 import torch
 import yaml
 
-from stages.checkpoint import Checkpoint
-from stages.errors import StageError
+from stages.core.checkpoint import Checkpoint
+from stages.core.errors import StageError
 from stages.sequence import predict_chords
 from stages.sequence.padding import pad
 from stages.sequence.predict_chords import (

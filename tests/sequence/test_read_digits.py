@@ -11,7 +11,7 @@ import torch
 import yaml
 from tiny import SHARED_DATA
 
-from stages.errors import StageError
+from stages.core.errors import StageError
 from stages.sequence import read_digits
 from stages.sequence.images import SCIKIT_LEARN, read_idx, read_images
 from stages.sequence.read_digits import DigitModel, ReadDigitsParams, log_odds, split

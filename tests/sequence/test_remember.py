@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 
-from stages.errors import StageError
+from stages.core.errors import StageError
 from stages.sequence import remember, training
 from stages.sequence.cells import CELLS
 

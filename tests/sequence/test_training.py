@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from stages.checkpoint import Checkpoint
-from stages.errors import StageError
+from stages.core.checkpoint import Checkpoint
+from stages.core.errors import StageError
 from stages.sequence import training
 from stages.sequence.cells import CELLS, Recurrent
 from stages.sequence.training import TrainingParams, check_memory, fit, learning_rate, prepare

@@ -2,7 +2,7 @@ import pytest
 from corpora import sentences
 from tiny import ROOT, SHARED_DATA
 
-from stages.errors import StageError
+from stages.core.errors import StageError
 from stages.text import collect as stage
 from stages.text.collect import read_corpus_file
 from stages.text.formats import Losses

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 from corpora import sentences
 
-from stages.errors import StageError
+from stages.core.errors import StageError
 from stages.text import formats, sources
 from stages.text.decode import detect_encoding
 

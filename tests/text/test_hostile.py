@@ -15,8 +15,8 @@ from corpora import CORPUS, PARAMS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages.errors import StageError
-from stages.outputs import Outputs
+from stages.core.errors import StageError
+from stages.core.outputs import Outputs
 from stages.text import collect, english
 
 EXAMPLES = 500  # of each of the four kinds of files

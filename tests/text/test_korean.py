@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 from tiny import SHARED_DATA
 
-from stages.errors import StageError
+from stages.core.errors import StageError
 from stages.text.clean import Rules, clean
 from stages.text.korean import Tokenizer
 

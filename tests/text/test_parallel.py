@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from stages.errors import StageError
+from stages.core.errors import StageError
 from stages.text.parallel import map_in_order
 
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from corpora import CORPUS
 
-from stages.errors import StageError
+from stages.core.errors import StageError
 from stages.text import describe, tokenize
 from stages.text.contracts import DOCUMENTS
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
 
-from stages.errors import StageError
+from stages.core.errors import StageError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result", bound=NamedTuple)

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
-from stages.errors import StageError
+from stages.core.errors import StageError
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -16,18 +16,30 @@ class Params(BaseModel):
     """One section of `params.yaml`: read-only, complete, and closed to keys it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    _section: str = PrivateAttr("")
+
+    @property
+    def section(self) -> str:
+        """The dotted name of the section, or the path of the file, that it was read from."""
+        return self._section
 
 
 Section = TypeVar("Section", bound=Params)
 
 
-def load(section: str, model: type[Section]) -> Section:
-    """Read the section with the dotted name `section` and check it against `model`.
+def load(section: str | Path, model: type[Section]) -> Section:
+    """Read a section of `params.yaml`, or a YAML file of its own, and check it against `model`.
+
+    Args:
+        section: dotted name of the section, or path of a file that ends in `.yaml`.
+        model: what the section has to hold.
 
     Raises:
         StageError: the file or the section is missing, or a key is unknown, missing or of the
             wrong kind; the sentence names the key and what it may be.
     """
+    if str(section).endswith(".yaml"):
+        return _validated(_read(Path(section)), model, str(section), str(section))
     values = _read(PARAMS_FILE)
     for depth, key in enumerate(section.split(".")):
         if not isinstance(values, dict) or key not in values:
@@ -36,27 +48,28 @@ def load(section: str, model: type[Section]) -> Section:
                 f"{PARAMS_FILE}: section '{missing}' is missing{_suggest(key, values)}"
             )
         values = values[key]
-    return _validated(values, model, f"{PARAMS_FILE}: section '{section}'")
+    return _validated(values, model, section, f"{PARAMS_FILE}: section '{section}'")
 
 
-def load_file(path: Path, model: type[Section]) -> Section:
-    """Read a whole YAML file and check it against `model`; errors as those of `load`."""
-    return _validated(_read(path), model, str(path))
-
-
-def _validated(values: Any, model: type[Section], place: str) -> Section:
+def _validated(values: Any, model: type[Section], section: str, place: str) -> Section:
     try:
-        return model.model_validate(values)
+        params = model.model_validate(values)
     except ValidationError as error:
         problems = "; ".join(_describe(problem, model) for problem in error.errors())
         raise StageError(f"{place}: {problems}") from None
+    params._section = section
+    return params
 
 
 def _read(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise StageError(f"{path} is not in {Path.cwd()}: run from the project's root") from None
+        if path == PARAMS_FILE:
+            where = f"is not in {Path.cwd()}: run from the project's root"
+            raise StageError(f"{path} {where}") from None
+        there = {file.stem: file for file in sorted(path.parent.glob("*.yaml"))}
+        raise StageError(f"{path} does not exist{_suggest(path.stem, there)}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise StageError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
 

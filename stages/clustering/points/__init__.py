@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.clustering.contracts import POINTS
-from stages.vectors import to_array, to_column
+from stages.core.vectors import to_array, to_column
 
 
 class Points(NamedTuple):

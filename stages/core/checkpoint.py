@@ -13,7 +13,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from stages.params import Params
+from stages.core.outputs import Output
+from stages.core.params import Params
 
 
 class Checkpoint:
@@ -23,18 +24,26 @@ class Checkpoint:
     ignored and overwritten, never continued, and a printed line says so.
 
     Args:
-        output: the file that the training will write; the checkpoint is `OUTPUT.checkpoint`.
-        params: the parameters of the training.
-        inputs: the files it reads.
-        code: the folder of the modules that train.
+        output: file that the training leads to; the checkpoint is `OUTPUT.checkpoint`.
+        params: parameters of the training.
+        inputs: files that the training reads.
+        stage: module of the stage. Its own file, the subpackages of its room and `stages/core`
+            are the code that the checkpoint belongs to.
+        part: name of one of several trainings that lead to the same output.
     """
 
-    def __init__(self, output: Path, params: Params, inputs: list[Path], code: Path):
-        self.path = output.with_name(f"{output.name}.checkpoint")
+    def __init__(
+        self, output: Output, params: Params, inputs: list[Path], stage: Path, part: str = ""
+    ):
+        name = f"{output.target.name}.{part}" if part else output.target.name
+        self.path = output.target.with_name(f"{name}.checkpoint")
+        room, core = stage.parent, Path(__file__).parent
+        code = [stage, *sorted(room.glob("*/**/*.py")), *sorted(core.glob("*.py"))]
         digest = hashlib.sha256(params.model_dump_json().encode())
-        for path in [*inputs, *sorted(code.glob("*.py"))]:
+        for path in [*inputs, *code]:
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         self._fingerprint = digest.hexdigest()
+        output.when_written(self.remove)
 
     def save(self, parts: Mapping[str, Any], progress: Any) -> None:
         """Write the state of `parts` (anything with `state_dict`), random state and `progress`.

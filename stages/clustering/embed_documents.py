@@ -1,0 +1,105 @@
+"""Embed documents as weighted averages of their word vectors, beside the most frequent words."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import Field
+from sklearn.preprocessing import normalize
+
+from stages.clustering.contracts import POINTS
+from stages.clustering.points import Points
+from stages.core.command import Input, command
+from stages.core.errors import StageError
+from stages.core.outputs import Output, Table
+from stages.core.params import Params
+from stages.core.vectors import to_array
+
+
+class EmbedDocumentsParams(Params):
+    """The section `clustering.embed_documents`."""
+
+    words: int = Field(ge=2)
+    skip_words: int = Field(ge=0)
+    smoothing: float = Field(gt=0)
+
+
+def average_documents(
+    documents: Iterable[list[str]],
+    row_of: dict[str, int],
+    vectors: np.ndarray,
+    probabilities: np.ndarray,
+    smoothing: float,
+) -> np.ndarray:
+    """Return a vector per document, of shape (documents, dimensions); zeros without known words.
+
+    A document is the average of its words' vectors, each weighted by a / (a + p) for a word of
+    probability p, less the mean of all documents: the smooth inverse frequency of Arora, Liang
+    and Ma 2017, algorithm 1, with the mean in the place of the first principal component.
+
+    Args:
+        documents: the tokens of each.
+        row_of: the row of each word in `vectors`.
+        vectors: of shape (words, dimensions).
+        probabilities: of shape (words,).
+        smoothing: the constant a.
+    """
+    weighted = vectors * (smoothing / (smoothing + probabilities))[:, np.newaxis]
+    averages = []
+    for tokens in documents:
+        rows = [row_of[token] for token in tokens if token in row_of]
+        averages.append(weighted[rows].mean(axis=0) if rows else np.zeros(vectors.shape[1]))
+    matrix = np.array(averages)
+    known = matrix.any(axis=1)
+    matrix[known] -= matrix[known].mean(axis=0)
+    return matrix
+
+
+@command
+def main(
+    *,
+    params: EmbedDocumentsParams,
+    tokens: Input,
+    vectors: Input,
+    words: Table[POINTS],
+    documents: Table[POINTS],
+    metrics: Output,
+) -> None:
+    """Embed documents as averages of their word vectors, beside the most frequent words."""
+    vocabulary = pq.read_table(vectors)
+    names = vocabulary["token"].to_pylist()
+    counts = vocabulary["count"].to_numpy()
+    word_vectors = to_array(vocabulary["vector"])
+    if len(names) <= params.skip_words:
+        raise StageError(
+            f"{vectors} has {len(names)} words, none of which is left after skipping "
+            f"{params.skip_words}: lower {params.section}.skip_words or bring more text"
+        )
+    chosen = slice(params.skip_words, params.skip_words + params.words)
+    word_points = Points(
+        names[chosen], [None] * len(names[chosen]), normalize(word_vectors[chosen])
+    )
+
+    rows = pq.read_table(tokens, columns=["doc_id", "tokens", "label"])
+    averages = average_documents(
+        rows["tokens"].to_pylist(),
+        {word: row for row, word in enumerate(names)},
+        word_vectors,
+        counts / counts.sum(),
+        params.smoothing,
+    )
+    known = averages.any(axis=1)
+    kept = rows.filter(pa.array(known))
+    document_points = Points(
+        kept["doc_id"].to_pylist(), kept["label"].to_pylist(), normalize(averages[known])
+    )
+    words.write(word_points.to_table())
+    documents.write(document_points.to_table())
+    metrics.write_json(
+        {
+            "words": len(word_points.names),
+            "documents": len(document_points.names),
+            "dropped": {"no_known_word": int((~known).sum())},
+        }
+    )
