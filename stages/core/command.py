@@ -20,6 +20,7 @@ to stage outputs, is why argparse is used directly.
 
 import argparse
 import ast
+import difflib
 import functools
 import importlib
 import inspect
@@ -190,7 +191,9 @@ def run(argv: list[str]) -> int:
         return 0 if argv else 2
     name, *rest = argv
     if name not in known:
-        print(f"no stage is called '{name}'; there are: {', '.join(known)}", file=sys.stderr)
+        close = difflib.get_close_matches(name, known, n=1)
+        meant = f" (did you mean '{close[0]}'?)" if close else f"; there are: {', '.join(known)}"
+        print(f"no stage is called '{name}'{meant}", file=sys.stderr)
         return 2
     arguments = parse(name, known[name], rest)  # before the module is imported: that takes seconds
     try:
@@ -201,6 +204,13 @@ def run(argv: list[str]) -> int:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         print(f"{name}: {place}{error.strerror or error}; nothing was written", file=sys.stderr)
+        return 1
+    except ValueError as error:
+        import pyarrow as pa
+
+        if not isinstance(error, pa.ArrowInvalid):
+            raise
+        print(f"{name}: Arrow could not read or write a table ({error})", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{name}: interrupted; nothing was written", file=sys.stderr)
