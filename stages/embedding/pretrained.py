@@ -161,7 +161,7 @@ def _text_entries(path: Path, wanted: set[bytes]) -> Iterator[Entry]:
             file.seek(start)
             fields = Counter(len(line.split()) for line in islice(file, SAMPLE_LINES))
             del fields[0]
-            dimensions = min(fields, key=lambda n: (-fields[n], n)) - 1
+            dimensions = min(fields, key=lambda n: (-fields[n], n), default=0) - 1
             file.seek(start)
         else:
             dimensions = header[1]
@@ -173,7 +173,7 @@ def _text_entries(path: Path, wanted: set[bytes]) -> Iterator[Entry]:
         for number, line in enumerate(file, start=1 if header is None else 2):
             if not line.strip():
                 continue
-            name, *numbers = line.rsplit(None, dimensions)
+            name, *numbers = line.rsplit(None, min(dimensions, len(line)))
             if len(numbers) == dimensions - 1 and line[:1].isspace():
                 name, numbers = b" ", [name, *numbers]  # the word is a space
             ending = name.rsplit(None, 1)[-1] if b" " in name.strip() else b""
