@@ -240,8 +240,13 @@ def run(argv: list[str]) -> int:
         print(f"no stage is called '{name}'{meant}", file=sys.stderr)
         return 2
     arguments = parse(name, known[name], rest)  # before the module is imported: that takes seconds
+    return reported(name, lambda: importlib.import_module(f"stages.{name}").main(**arguments))
+
+
+def reported(name: str, call: Callable[[], None]) -> int:
+    """Call a function, print what it fails with as one sentence, and return the exit status."""
     try:
-        importlib.import_module(f"stages.{name}").main(**arguments)
+        call()
     except StageError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 1
