@@ -79,7 +79,9 @@ def main(
     splits = draw_splits(list(chorales), params.validation_share, params.test_share, params.seed)
     counts = {split: list(splits.values()).count(split) for split in SPLITS}
     if not all(counts.values()):
-        raise StageError(f"too few chorales to split ({counts}): raise the shares")
+        raise StageError(
+            f"too few chorales for three splits ({counts}): raise the shares in {params.section}"
+        )
     note_rows = [
         (name, splits[name], note.part, float(note.onset_beats), float(note.duration_beats),
          note.pitch_midi)

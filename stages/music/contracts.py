@@ -6,7 +6,6 @@ from stages.core.contracts import Contract
 
 PARTS = ["soprano", "alto", "tenor", "bass"]
 SPLITS = ["train", "validation", "test"]
-MODES = ["major", "minor"]
 
 _NOTE_FIELDS = [
     pa.field("part", pa.string(), nullable=False),
@@ -55,7 +54,7 @@ PIECES = Contract(
             "ExpectColumnValuesToBeBetween",
             {"column": "tonic_pitch_class", "min_value": 0, "max_value": 11},
         ),
-        ("ExpectColumnValuesToBeInSet", {"column": "mode", "value_set": MODES}),
+        ("ExpectColumnValuesToBeInSet", {"column": "mode", "value_set": ["major", "minor"]}),
     ),
 )
 

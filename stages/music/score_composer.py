@@ -32,7 +32,7 @@ def pitch_class_histogram(notes: pd.DataFrame) -> np.ndarray:
 
 
 def in_key_share(notes: pd.DataFrame) -> float:
-    """Return the share of notes in C major or A minor, where every passage has been moved to."""
+    """Return the share of notes in the scale of C major, to which all music is transposed."""
     return float(notes["pitch_midi"].mod(12).isin(C_MAJOR).mean()) if len(notes) else 0.0
 
 
@@ -69,9 +69,9 @@ def notes_per_bar(roll: Roll, steps_per_bar: int) -> float:
 
 
 def random_passages(like: Roll, n: int, shape: Shape, seed: int) -> Roll:
-    """Return `n` passages of as many notes as passages of `like` have, otherwise at random.
+    """Return `n` passages of random notes, with the numbers of notes of passages in `like`.
 
-    Part, onset, duration (up to a bar) and pitch (within the part's range) are uniform.
+    Part, onset, duration (up to a bar) and pitch (within the range of the part) are uniform.
     """
     draw = np.random.default_rng(seed)
     counts = like.onsets.sum(axis=(1, 2))
@@ -158,7 +158,7 @@ def main(
     composed = Roll(*(np.concatenate(arrays) for arrays in zip(*by_passage, strict=True)))
     random = random_passages(train, len(composed.pitches), shape, params.seed)
 
-    # Half of the held-out music is the reference, so that real music too has a distance from it.
+    # Half of the held-out music is the reference: real music has a distance from it, too.
     half = len(test.pitches) // 2
     reference = pitch_class_histogram(
         to_notes(Roll(test.pitches[:half], test.onsets[:half]), shape.steps_per_beat)

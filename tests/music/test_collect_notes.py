@@ -5,6 +5,7 @@ from fractions import Fraction
 import music21
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from stages.core.errors import StageError
 from stages.music import collect_notes
@@ -101,6 +102,17 @@ def test_stage_splits_whole_pieces(collected):
     metrics = json.loads(collected["metrics"].read_text())
     assert metrics["pieces"]["total"] + sum(metrics["dropped"].values()) == 20
     assert metrics["pieces"]["test"] == round(0.2 * metrics["pieces"]["total"])
+
+
+def test_split_without_a_chorale_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    section = {"validation_share": 0.1, "test_share": 0.1, "seed": 1}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"music": {"collect_notes": section}}))
+    monkeypatch.setattr(collect_notes, "chorale_files", lambda: chorale_files()[:3])
+    paths = {name: tmp_path / f"{name}.parquet" for name in ("notes", "pieces", "metrics")}
+    with pytest.raises(StageError, match=r"'test': 0.*raise the shares in music\.collect_notes"):
+        collect_notes.main(params="music.collect_notes", **paths, validation=tmp_path / "v.json")
+    assert not any(path.exists() for path in paths.values())
 
 
 def test_stage_finds_keys_whatever_the_signature_says(collected):
