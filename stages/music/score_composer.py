@@ -1,25 +1,25 @@
 """Score the composer's passages against held-out real ones and against random notes."""
 
-import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from stages.core.outputs import Outputs
-from stages.core.params import Params, load
-from stages.music.composer import Shape, read_composer
+from stages.core.command import Input, command
+from stages.core.outputs import Output
+from stages.core.params import Params
+from stages.music.composer.networks import Shape
+from stages.music.composer.weights import read_composer
 from stages.music.contracts import PARTS
-from stages.music.pianoroll import REST, Roll, from_notes, read_passages, to_notes
+from stages.music.notes.pianoroll import REST, Roll, from_notes, read_passages, to_notes
 
 C_MAJOR = [0, 2, 4, 5, 7, 9, 11]
 # Unison, thirds, fifth, sixths and their compounds, as in species counterpoint.
 CONSONANT = [0, 3, 4, 7, 8, 9]
 
 
-class ScoreParams(Params):
+class ScoreComposerParams(Params):
     """The section `music.score_composer`."""
 
     seed: int
@@ -32,7 +32,7 @@ def pitch_class_histogram(notes: pd.DataFrame) -> np.ndarray:
 
 
 def in_key_share(notes: pd.DataFrame) -> float:
-    """Return the share of notes in C major: every passage has been moved there."""
+    """Return the share of notes in the scale of C major, to which all music is transposed."""
     return float(notes["pitch_midi"].mod(12).isin(C_MAJOR).mean()) if len(notes) else 0.0
 
 
@@ -69,9 +69,9 @@ def notes_per_bar(roll: Roll, steps_per_bar: int) -> float:
 
 
 def random_passages(like: Roll, n: int, shape: Shape, seed: int) -> Roll:
-    """Return `n` passages of as many notes as passages of `like` have, otherwise at random.
+    """Return `n` passages of random notes, with the numbers of notes of passages in `like`.
 
-    Part, onset, duration (up to a bar) and pitch (within the part's range) are uniform.
+    Part, onset, duration (up to a bar) and pitch (within the range of the part) are uniform.
     """
     draw = np.random.default_rng(seed)
     counts = like.onsets.sum(axis=(1, 2))
@@ -133,32 +133,32 @@ def compare(values: dict[str, dict[str, float]]) -> dict[str, dict[str, Any]]:
     return table
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Read the arguments, score, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("notes", type=Path)
-    parser.add_argument("pieces", type=Path)
-    parser.add_argument("composer", type=Path)
-    parser.add_argument("samples", type=Path)
-    parser.add_argument("metrics", type=Path)
-    parser.add_argument("--params", required=True)
-    args = parser.parse_args(argv)
-    params = load(args.params, ScoreParams)
-
-    shape = read_composer(args.composer).shape
-    notes, pieces = pq.read_table(args.notes).to_pandas(), pq.read_table(args.pieces).to_pandas()
+@command
+def main(
+    *,
+    params: ScoreComposerParams,
+    notes: Input,
+    pieces: Input,
+    composer: Input,
+    samples: Input,
+    metrics: Output,
+) -> None:
+    """Score the composer's passages against held-out real ones and against random notes."""
+    shape = read_composer(composer).shape
+    note_rows, piece_rows = pq.read_table(notes).to_pandas(), pq.read_table(pieces).to_pandas()
     grid = (shape.bars, shape.beats_per_bar, shape.steps_per_beat)
     train, test = (
-        read_passages(notes, pieces[pieces["split"] == split], *grid) for split in ("train", "test")
+        read_passages(note_rows, piece_rows[piece_rows["split"] == split], *grid)
+        for split in ("train", "test")
     )
-    samples = pq.read_table(args.samples).to_pandas()
+    drawn = pq.read_table(samples).to_pandas()
     by_passage = [
-        from_notes(own, shape.steps, shape.steps_per_beat) for _, own in samples.groupby("passage")
+        from_notes(own, shape.steps, shape.steps_per_beat) for _, own in drawn.groupby("passage")
     ]
     composed = Roll(*(np.concatenate(arrays) for arrays in zip(*by_passage, strict=True)))
     random = random_passages(train, len(composed.pitches), shape, params.seed)
 
-    # Half of the held-out music is the reference, so that real music too has a distance from it.
+    # Half of the held-out music is the reference: real music has a distance from it, too.
     half = len(test.pitches) // 2
     reference = pitch_class_histogram(
         to_notes(Roll(test.pitches[:half], test.onsets[:half]), shape.steps_per_beat)
@@ -169,15 +169,13 @@ def main(argv: list[str] | None = None) -> None:
     steps_per_bar = shape.beats_per_bar * shape.steps_per_beat
     composed_bars = bars_of(composed, steps_per_bar)
     train_bars = set(bars_of(train, steps_per_bar))
-    with Outputs() as outputs:
-        outputs.json(
-            args.metrics,
-            {
-                "scores": compare(values),
-                # No score: the random notes are as many as real ones, less those cut off.
-                "notes_per_bar": {k: notes_per_bar(r, steps_per_bar) for k, r in rolls.items()},
-                "passages": {kind: len(roll.pitches) for kind, roll in rolls.items()},
-                "distinct_bars": len(set(composed_bars)) / len(composed_bars),
-                "bars_seen_in_training": float(np.mean([b in train_bars for b in composed_bars])),
-            },
-        )
+    metrics.write_json(
+        {
+            "scores": compare(values),
+            # No score: the random notes are as many as real ones, less those cut off.
+            "notes_per_bar": {k: notes_per_bar(r, steps_per_bar) for k, r in rolls.items()},
+            "passages": {kind: len(roll.pitches) for kind, roll in rolls.items()},
+            "distinct_bars": len(set(composed_bars)) / len(composed_bars),
+            "bars_seen_in_training": float(np.mean([b in train_bars for b in composed_bars])),
+        }
+    )

@@ -1,6 +1,5 @@
 """Collect the notes of the four-part Bach chorales that ship inside music21."""
 
-import argparse
 import random
 from collections import Counter
 from pathlib import Path
@@ -9,17 +8,19 @@ from typing import Annotated
 import pyarrow as pa
 from pydantic import Field
 
+from stages.core.command import command
 from stages.core.errors import StageError
-from stages.core.outputs import Outputs
-from stages.core.params import Params, load
+from stages.core.outputs import Output, Table
+from stages.core.params import Params
 from stages.core.progress import progress
-from stages.music.chorales import Chorale, chorale_files, read_chorale
 from stages.music.contracts import NOTES, PIECES, SPLITS
+from stages.music.notes.chorales import Chorale, chorale_files, read_chorale
+from stages.music.notes.keys import find_key
 
 Share = Annotated[float, Field(gt=0, lt=0.5)]
 
 
-class CollectParams(Params):
+class CollectNotesParams(Params):
     """The section `music.collect_notes`."""
 
     validation_share: Share
@@ -28,10 +29,10 @@ class CollectParams(Params):
 
 
 def select(files: list[Path]) -> tuple[dict[str, Chorale], dict[str, int]]:
-    """Return the chorales by name that are for four parts, and how many are not by reason.
+    """Return the four-part chorales by name, and the number of dropped files by reason.
 
-    A chorale whose notes are those of one before (some stand in several cantatas) is left out:
-    else the same music might be in training and in test.
+    Some chorales occur in several cantatas. A copy is dropped: otherwise the same music could be
+    in both training and test.
     """
     chorales: dict[str, Chorale] = {}
     dropped = Counter({"not_four_parts": 0, "changing_time_signature": 0, "duplicate": 0})
@@ -51,7 +52,7 @@ def select(files: list[Path]) -> tuple[dict[str, Chorale], dict[str, int]]:
 
 
 def _melody(chorale: Chorale) -> tuple[tuple[str, int], ...]:
-    """Return the parts' pitches relative to the first, so that a transposed copy is the same."""
+    """Return all pitches relative to the first: a transposed copy has the same ones."""
     start = chorale.notes[0].pitch_midi
     return tuple((note.part, note.pitch_midi - start) for note in chorale.notes)
 
@@ -59,7 +60,7 @@ def _melody(chorale: Chorale) -> tuple[tuple[str, int], ...]:
 def draw_splits(
     names: list[str], validation_share: float, test_share: float, seed: int
 ) -> dict[str, str]:
-    """Return the split of each piece: whole pieces are held out."""
+    """Return the split of each piece. Whole pieces are held out."""
     order = list(names)
     random.Random(seed).shuffle(order)
     n_test, n_validation = round(test_share * len(order)), round(validation_share * len(order))
@@ -69,37 +70,35 @@ def draw_splits(
     }
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Read the arguments, collect, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("notes", type=Path)
-    parser.add_argument("pieces", type=Path)
-    parser.add_argument("metrics", type=Path)
-    parser.add_argument("validation", type=Path)
-    parser.add_argument("--params", required=True)
-    args = parser.parse_args(argv)
-    params = load(args.params, CollectParams)
-
+@command
+def main(
+    *, params: CollectNotesParams, notes: Table[NOTES], pieces: Table[PIECES], metrics: Output
+) -> None:
+    """Collect the notes of the four-part Bach chorales that ship inside music21."""
     chorales, dropped = select(chorale_files())
     splits = draw_splits(list(chorales), params.validation_share, params.test_share, params.seed)
     counts = {split: list(splits.values()).count(split) for split in SPLITS}
     if not all(counts.values()):
-        raise StageError(f"too few chorales to split ({counts}): raise the shares")
-    notes = [
+        raise StageError(
+            f"too few chorales for three splits ({counts}): raise the shares in {params.section}"
+        )
+    note_rows = [
         (name, splits[name], note.part, float(note.onset_beats), float(note.duration_beats),
          note.pitch_midi)
         for name, chorale in chorales.items()
         for note in chorale.notes
     ]  # fmt: skip
-    pieces = [
-        (name, splits[name], float(c.beats_per_bar), float(c.pickup_beats), c.key_fifths)
+    piece_rows = [
+        (name, splits[name], float(c.beats_per_bar), float(c.pickup_beats), *find_key(c.notes))
         for name, c in chorales.items()
     ]
-    with Outputs(args.validation) as outputs:
-        for path, contract, rows in ((args.notes, NOTES, notes), (args.pieces, PIECES, pieces)):
-            columns = [list(column) for column in zip(*rows, strict=True)]
-            outputs.table(path, contract, pa.table(columns, schema=contract.schema))
-        outputs.json(
-            args.metrics,
-            {"pieces": {"total": len(pieces), **counts}, "notes": len(notes), "dropped": dropped},
-        )
+    for table, rows in ((notes, note_rows), (pieces, piece_rows)):
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        table.write(pa.table(columns, schema=table.schema))
+    metrics.write_json(
+        {
+            "pieces": {"total": len(piece_rows), **counts},
+            "notes": len(note_rows),
+            "dropped": dropped,
+        }
+    )

@@ -18,7 +18,7 @@ PEAK = 10 ** (-1 / 20)  # -1 dBFS
 
 
 def to_midi(notes: pd.DataFrame, tempo_bpm: float) -> pretty_midi.PrettyMIDI:
-    """Return notes (part, onset_beats, duration_beats, pitch_midi) as MIDI, a track for a part."""
+    """Return notes (part, onset_beats, duration_beats, pitch_midi) as MIDI, one track per part."""
     midi = pretty_midi.PrettyMIDI(initial_tempo=tempo_bpm)
     seconds = 60 / tempo_bpm
     for part in PARTS:
@@ -32,9 +32,9 @@ def to_midi(notes: pd.DataFrame, tempo_bpm: float) -> pretty_midi.PrettyMIDI:
 
 
 def render(midi: pretty_midi.PrettyMIDI) -> np.ndarray:
-    """Return the sound of `midi`, of shape (samples,), mono at 44,100 Hz, peak at -1 dBFS.
+    """Return the sound of `midi`, (samples,), mono at 44,100 Hz, with its peak at -1 dBFS.
 
-    Played by the soundfont inside pretty_midi. Without a sounding note it is all zeros.
+    The soundfont inside pretty_midi plays it. Without notes, all samples are zero.
     """
     synth = tinysoundfont.Synth(samplerate=SAMPLE_RATE_HZ)
     font = synth.sfload(str(Path(pretty_midi.__file__).with_name("TimGM6mb.sf2")))
@@ -42,7 +42,7 @@ def render(midi: pretty_midi.PrettyMIDI) -> np.ndarray:
     for channel, track in enumerate(midi.instruments):
         synth.program_select(channel, font, 0, track.program)
         for note in track.notes:
-            # Of events at one time, a note ends before the same one begins again.
+            # At equal times, ends come first: a note that begins again ends before.
             events.append((round(note.start * SAMPLE_RATE_HZ), 1, channel, note.pitch))
             events.append((round(note.end * SAMPLE_RATE_HZ), 0, channel, note.pitch))
     chunks, now = [], 0
@@ -62,7 +62,7 @@ def render(midi: pretty_midi.PrettyMIDI) -> np.ndarray:
 
 
 def to_wav(sound: np.ndarray) -> bytes:
-    """Return sound between -1 and 1, of shape (samples,), as a 16-bit WAV file."""
+    """Return sound between -1 and 1, (samples,), as a 16-bit WAV file."""
     file = io.BytesIO()
     with wave.open(file, "wb") as wav:
         wav.setnchannels(1)

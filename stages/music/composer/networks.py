@@ -1,30 +1,26 @@
-"""The composer: a generator of four-part passages and the discriminator that judges it."""
+"""The networks of the composer: a generator of four-part passages, and a discriminator."""
 
-import json
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from stages.music.contracts import PARTS
-from stages.music.pianoroll import REST, Roll
+from stages.music.notes.pianoroll import REST, Roll
 
 
 class Shape(NamedTuple):
-    """What the networks are built from.
+    """The sizes that the networks are built from.
 
     Attributes:
-        bars: of a passage.
-        beats_per_bar: quarter notes in a bar.
-        steps_per_beat: resolution of the piano-roll.
-        lowest: lowest MIDI pitch of each part.
-        highest: highest MIDI pitch of each part.
-        latent_size: numbers that a passage is made from.
-        channels: width of the networks.
+        bars: bars in a passage
+        beats_per_bar: quarter notes in a bar
+        steps_per_beat: steps of the piano-roll in a quarter note
+        lowest: lowest MIDI pitch of each part, (parts,)
+        highest: highest MIDI pitch of each part, (parts,)
+        latent_size: size of the noise that a passage is generated from
+        channels: width of the networks
     """
 
     bars: int
@@ -37,7 +33,7 @@ class Shape(NamedTuple):
 
     @property
     def steps(self) -> int:
-        """Steps of a passage."""
+        """Steps in a passage."""
         return self.bars * self.beats_per_bar * self.steps_per_beat
 
     @property
@@ -52,7 +48,7 @@ class Shape(NamedTuple):
 
 
 def encode(roll: Roll, shape: Shape) -> Tensor:
-    """Return passages as zeros and ones, of shape (passages, rows, steps)."""
+    """Return passages as zeros and ones, (passages, rows, steps)."""
     blocks = []
     for part, (low, n) in enumerate(zip(shape.lowest, shape.classes, strict=True)):
         pitches = roll.pitches[:, part]
@@ -63,7 +59,7 @@ def encode(roll: Roll, shape: Shape) -> Tensor:
 
 
 def decode(passages: Tensor, shape: Shape) -> Roll:
-    """Return what `encode` was given; of fractions, the largest choice counts."""
+    """Return the passages that `encode` encoded; among fractions, the largest is the choice."""
     blocks = passages.numpy()
     pitches, start = [], 0
     for low, n in zip(shape.lowest, shape.classes, strict=True):
@@ -75,16 +71,16 @@ def decode(passages: Tensor, shape: Shape) -> Roll:
 
 
 class Generator(nn.Module):
-    """Normal noise to passages: a bar-wise sketch, refined by transposed convolutions in time.
+    """Map normal noise to passages: sketch bars, refine them by transposed convolutions in time.
 
-    Choices are drawn by the straight-through Gumbel-softmax (Jang et al. 2017, arXiv:1611.01144),
-    so that the discriminator sees zeros and ones, as in real music, and a gradient still flows.
+    Choices are drawn by the straight-through Gumbel-softmax (Jang et al. 2017, arXiv:1611.01144):
+    the discriminator sees zeros and ones, as in real music, and a gradient still flows.
     """
 
     def __init__(self, shape: Shape):
         super().__init__()
         self.shape = shape
-        # Strides that lead from one step a bar to all of them.
+        # Upsampling from one step per bar to all of them.
         strides = [2] * (shape.beats_per_bar * shape.steps_per_beat).bit_length()
         strides = strides[:-1]
         width = shape.channels
@@ -102,11 +98,11 @@ class Generator(nn.Module):
         self.choices = nn.Conv1d(width, shape.rows, 1)
 
     def forward(self, noise: Tensor, gumbel: Tensor) -> Tensor:
-        """Return passages of zeros and ones, of shape (batch, rows, steps).
+        """Return passages of zeros and ones, (batch, rows, steps).
 
         Args:
-            noise: of shape (batch, latent_size), standard normal.
-            gumbel: noise of the draws, of shape (batch, rows, steps), standard Gumbel.
+            noise: standard normal noise, (batch, latent_size)
+            gumbel: noise of the choices as `draw_noise` draws it, (batch, rows, steps)
         """
         bars = self.sketch(noise).view(len(noise), -1, self.shape.bars)  # (batch, width, bars)
         logits = self.choices(self.refine(bars))  # (batch, rows, steps)
@@ -123,7 +119,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Passages to a number: the higher, the more it takes them for real."""
+    """Map passages to scores: the higher, the more real a passage seems."""
 
     def __init__(self, shape: Shape):
         super().__init__()
@@ -135,12 +131,12 @@ class Discriminator(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(width * shape.bars, 1))
 
     def forward(self, passages: Tensor) -> Tensor:
-        """Return scores, of shape (batch,), of passages of shape (batch, rows, steps)."""
+        """Return the scores, (batch,), of passages, (batch, rows, steps)."""
         return self.layers(passages).squeeze(1)
 
 
 def draw_noise(n: int, shape: Shape, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-    """Return the two noises that `Generator` takes for `n` passages."""
+    """Return the two inputs of `Generator` for `n` passages: normal and Gumbel noise."""
     noise = torch.randn(n, shape.latent_size, generator=generator)
     uniform = torch.rand(n, shape.rows, shape.steps, generator=generator).clamp(1e-6, 1 - 1e-6)
     gumbel = -(-uniform.log()).log()
@@ -148,19 +144,3 @@ def draw_noise(n: int, shape: Shape, generator: torch.Generator | None) -> tuple
     onset = uniform[:, -len(PARTS) :]
     gumbel[:, -len(PARTS) :] = onset.log() - (1 - onset).log()
     return noise, gumbel
-
-
-def save_composer(generator: Generator, path: Path) -> None:
-    """Write the weights of a generator with the shape to rebuild it from."""
-    save_file(generator.state_dict(), path, {"shape": json.dumps(generator.shape._asdict())})
-
-
-def read_composer(path: Path) -> Generator:
-    """Return the generator that `save_composer` wrote."""
-    with safe_open(path, "pt") as file:
-        values = json.loads(file.metadata()["shape"])
-        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    lists = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
-    generator = Generator(Shape(**lists)).eval()
-    generator.load_state_dict(weights)
-    return generator

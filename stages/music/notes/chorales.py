@@ -1,7 +1,7 @@
 """Four-part chorales from MusicXML files.
 
-Only what the `notes` table needs is read, which takes a twelfth of the time of music21's own parse
-(`benchmarks/chorales.py`); the tests hold both to the same notes.
+Only what the tables need is read, in a twelfth of the time of music21's own parser
+(`benchmarks/chorales.py`). The tests check that both read the same notes.
 """
 
 import zipfile
@@ -17,7 +17,14 @@ _SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 
 class Note(NamedTuple):
-    """A note: its part, onset and duration in quarter notes, and MIDI pitch."""
+    """A note.
+
+    Attributes:
+        part: one of `PARTS`
+        onset_beats: onset in quarter notes from the start of the piece
+        duration_beats: duration in quarter notes
+        pitch_midi: MIDI pitch
+    """
 
     part: str
     onset_beats: Fraction
@@ -29,33 +36,33 @@ class Chorale(NamedTuple):
     """A piece.
 
     Attributes:
-        notes: of all parts, ties joined.
-        beats_per_bar: quarter notes in a bar; None where the time signature changes.
-        pickup_beats: quarter notes before the first full bar.
-        key_fifths: sharps (or, negative, flats) of the first key signature.
+        notes: notes of all parts, ties joined
+        beats_per_bar: quarter notes in a bar; None if the time signature changes
+        pickup_beats: quarter notes before the first full bar
     """
 
     notes: list[Note]
     beats_per_bar: Fraction | None
     pickup_beats: Fraction
-    key_fifths: int
 
 
 def chorale_files() -> list[Path]:
-    """Return the files of the chorales by Bach inside music21's installed package."""
+    """Return the files of the Bach chorales inside the installed music21."""
     import music21
 
     files = sorted(Path(music21.__file__).parent.glob("corpus/bach/*.mxl"))
     if not files:
-        raise StageError("music21 has no chorales in corpus/bach: install it anew from the lock")
+        raise StageError(
+            "music21 has no chorales in corpus/bach: reinstall it from requirements.lock"
+        )
     return files
 
 
 def read_chorale(path: Path) -> Chorale | None:
-    """Read a compressed MusicXML file; None where it is not for soprano, alto, tenor and bass.
+    """Read a compressed MusicXML file; return None if it has other parts than `PARTS`.
 
     Raises:
-        StageError: the file is not readable as MusicXML.
+        StageError: the file is not compressed MusicXML.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -77,14 +84,13 @@ def read_chorale(path: Path) -> Chorale | None:
     beats_per_bar = bars.pop() if len(bars) == 1 else None
     first_bar = _length(score.find("part/measure"))
     pickup = first_bar if beats_per_bar and first_bar < beats_per_bar else Fraction(0)
-    key_fifths = int(score.findtext(".//key/fifths") or 0)
-    return Chorale(notes, beats_per_bar, pickup, key_fifths)
+    return Chorale(notes, beats_per_bar, pickup)
 
 
 def _read_part(name: str, part: ElementTree.Element) -> list[Note]:
     """Return the notes of a part in order of onset."""
     notes: list[Note] = []
-    held: dict[int, int] = {}  # pitch -> place in `notes` of a note that a tie prolongs
+    tied: dict[int, int] = {}  # pitch -> index in `notes` of a note that a tie continues
     bar_start, divisions = Fraction(0), 1
     for measure in part.findall("measure"):
         now = end = onset = Fraction(0)
@@ -102,15 +108,15 @@ def _read_part(name: str, part: ElementTree.Element) -> list[Note]:
                 ties = {tie.get("type") for tie in element.findall("tie")}
                 if pitch is None:
                     pass
-                elif "stop" in ties and pitch in held:
-                    place = held.pop(pitch)
-                    whole = notes[place].duration_beats + duration
-                    notes[place] = notes[place]._replace(duration_beats=whole)
+                elif "stop" in ties and pitch in tied:
+                    index = tied.pop(pitch)
+                    whole = notes[index].duration_beats + duration
+                    notes[index] = notes[index]._replace(duration_beats=whole)
                     if "start" in ties:
-                        held[pitch] = place
+                        tied[pitch] = index
                 else:
                     if "start" in ties:
-                        held[pitch] = len(notes)
+                        tied[pitch] = len(notes)
                     notes.append(Note(name, bar_start + onset, duration, pitch))
             end = max(end, now)
         bar_start += end
@@ -118,7 +124,7 @@ def _read_part(name: str, part: ElementTree.Element) -> list[Note]:
 
 
 def _pitch_midi(pitch: ElementTree.Element | None) -> int | None:
-    """Return a pitch as MIDI counts it (middle C is 60); None for a rest."""
+    """Return the MIDI number of a pitch (60 is middle C); None for a rest."""
     if pitch is None:
         return None
     semitone = _SEMITONES[pitch.findtext("step")] + int(pitch.findtext("alter") or 0)

@@ -1,7 +1,7 @@
-"""Notes as four-part piano-roll on a grid of equal steps, and back.
+"""Notes as a four-part piano-roll on a grid of equal steps, and back.
 
-A roll holds, for each part and step, the MIDI pitch that sounds (0 for a rest) and whether a note
-begins there; a pitch that sounds on without beginning is held.
+For each part and step, a roll contains the MIDI pitch that sounds (0 for a rest) and whether a note
+begins there. A pitch that sounds without beginning is held.
 """
 
 import itertools
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from stages.music.contracts import PARTS
+from stages.music.notes.keys import Key, transposition
 
 REST = 0
 
@@ -19,8 +20,8 @@ class Roll(NamedTuple):
     """Passages of four parts.
 
     Attributes:
-        pitches: MIDI pitch or 0, of shape (passages, parts, steps).
-        onsets: whether a note begins, of shape (passages, parts, steps).
+        pitches: MIDI pitch or 0, (passages, parts, steps)
+        onsets: whether a note begins, (passages, parts, steps)
     """
 
     pitches: np.ndarray
@@ -28,15 +29,15 @@ class Roll(NamedTuple):
 
 
 def from_notes(notes: pd.DataFrame, n_steps: int, steps_per_beat: int) -> Roll:
-    """Return one passage, of shape (1, parts, n_steps), of a piece's notes.
+    """Return the notes of a piece as one passage, (1, parts, n_steps).
 
-    A note sounds from the step nearest to its onset for at least one step; of two in one part,
-    the later cuts the earlier off.
+    A note sounds from the step nearest to its onset, for at least one step. Where two notes of a
+    part overlap, the later one cuts off the earlier one.
 
     Args:
-        notes: columns part, onset_beats, duration_beats, pitch_midi.
-        n_steps: length of the passage; what lies beyond is left out.
-        steps_per_beat: resolution of the grid.
+        notes: notes in columns part, onset_beats, duration_beats, pitch_midi
+        n_steps: length of the passage; later notes are left out
+        steps_per_beat: steps in a quarter note
     """
     pitches = np.zeros((1, len(PARTS), n_steps), dtype=np.int64)
     onsets = np.zeros_like(pitches, dtype=bool)
@@ -66,30 +67,28 @@ def to_notes(roll: Roll, steps_per_beat: int) -> pd.DataFrame:
             if pitches[start] != REST:
                 beats = start / steps_per_beat, (end - start) / steps_per_beat
                 rows.append((passage, PARTS[row], *beats, int(pitches[start])))
-    kinds = {
+    types = {
         "passage": "int32",
         "part": "str",
         "onset_beats": "float64",
         "duration_beats": "float64",
         "pitch_midi": "int32",
     }
-    # Named kinds, since without rows pandas could not tell them.
-    return pd.DataFrame(rows, columns=list(kinds)).astype(kinds)
+    # Without rows, pandas could not infer the types.
+    return pd.DataFrame(rows, columns=list(types)).astype(types)
 
 
 def read_passages(
     notes: pd.DataFrame, pieces: pd.DataFrame, bars: int, beats_per_bar: int, steps_per_beat: int
 ) -> Roll:
-    """Return every run of `bars` full bars of the pieces in this metre, in C major or A minor.
-
-    The key signature says how far: up or down to none, whichever is nearer.
+    """Return every run of `bars` full bars of the pieces in one metre, in C major or A minor.
 
     Args:
-        notes: the `notes` table.
-        pieces: the rows of the `pieces` table to read.
-        bars: of a passage; one starts at every bar.
-        beats_per_bar: the metre to take.
-        steps_per_beat: resolution of the grid.
+        notes: table `notes`
+        pieces: rows of the table `pieces`
+        bars: bars in a passage; a passage starts at every bar
+        beats_per_bar: quarter notes in a bar; pieces in another metre are left out
+        steps_per_beat: steps in a quarter note
     """
     steps_per_bar = beats_per_bar * steps_per_beat
     of_piece = dict(list(notes.groupby("piece_id", sort=False)))
@@ -100,13 +99,13 @@ def read_passages(
         n_bars = int(end_beats // beats_per_bar)
         moved = own.assign(
             onset_beats=own["onset_beats"] - piece.pickup_beats,
-            pitch_midi=own["pitch_midi"] + transposition(piece.key_fifths),
+            pitch_midi=own["pitch_midi"] + transposition(Key(piece.tonic_pitch_class, piece.mode)),
         )
         roll = from_notes(moved, n_bars * steps_per_bar, steps_per_beat)
         for bar in range(n_bars - bars + 1):
             span = slice(bar * steps_per_bar, (bar + bars) * steps_per_bar)
             pitches.append(roll.pitches[0, :, span])
-            # What is held over the first bar line begins there for the passage.
+            # A note held over from the bar before begins with the passage.
             begins = roll.onsets[0, :, span].copy()
             begins[:, 0] |= pitches[-1][:, 0] != REST
             onsets.append(begins)
@@ -116,8 +115,3 @@ def read_passages(
             np.zeros((0, len(PARTS), bars * steps_per_bar), dtype=bool),
         )
     return Roll(np.stack(pitches), np.stack(onsets))
-
-
-def transposition(key_fifths: int) -> int:
-    """Return the semitones, from -6 to 5, that take a key signature to no sharps and flats."""
-    return (-7 * key_fifths + 6) % 12 - 6
