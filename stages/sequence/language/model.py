@@ -1,4 +1,4 @@
-"""A recurrent language model whose word vectors also predict, by an adaptive softmax."""
+"""A recurrent language model with an adaptive softmax over its own word vectors."""
 
 from collections.abc import Sequence
 
@@ -6,26 +6,26 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stages.sequence.cells import Recurrent, State
+from stages.sequence.recurrent.cells import Recurrent, State
 
 
 class LanguageModel(nn.Module):
-    """Word vectors, stacked cells, projection, adaptive softmax over the same word vectors.
+    """Word vectors, stacked cells, a projection, and an adaptive softmax over the word vectors.
 
-    The softmax is the adaptive one of Grave et al. 2017 (arXiv:1609.04309), which makes a large
-    vocabulary affordable: words are numbered from frequent to rare; the frequent ones compete with
-    one entry for each cluster of rarer ones, and a rare word is looked for in its cluster alone.
+    The adaptive softmax (Grave et al. 2017, arXiv:1609.04309) makes a large vocabulary affordable.
+    Token ids run from frequent to rare words. Rare words are grouped into clusters: the frequent
+    words compete with one entry per cluster, and a rare word only with the words of its cluster.
     Input and output share the word vectors (Press and Wolf 2017, arXiv:1608.05859).
 
     Args:
-        cell: a name of `CELLS`.
-        n_words: size of the vocabulary.
-        dimensions: of the word vectors.
-        hidden_size: of each layer.
-        layers: how many.
-        dropout: shares before, between and after the layers.
-        cutoffs: where the clusters of the softmax begin, as word numbers; those beyond the
-            vocabulary do not count.
+        cell: key of `CELLS`
+        n_words: size of the vocabulary
+        dimensions: size of a word vector
+        hidden_size: width of each layer
+        layers: number of layers
+        dropout: shares before, between and after the layers
+        cutoffs: token ids at which the clusters of the softmax begin; those beyond the vocabulary
+            are ignored
     """
 
     def __init__(
@@ -39,56 +39,56 @@ class LanguageModel(nn.Module):
         cutoffs: Sequence[int],
     ):
         super().__init__()
-        inside = [c for c in cutoffs if c < n_words]
-        self.bounds = [0, *inside, n_words]
+        starts = [c for c in cutoffs if c < n_words]
+        self.bounds = [0, *starts, n_words]
         self.embedding = nn.Embedding(n_words, dimensions)
         self.recurrent = Recurrent(cell, dimensions, hidden_size, layers, dropout)
         self.projection = nn.Linear(hidden_size, dimensions)
-        self.clusters = nn.Parameter(torch.zeros(len(inside), dimensions))
-        self.cluster_bias = nn.Parameter(torch.zeros(len(inside)))
+        self.clusters = nn.Parameter(torch.zeros(len(starts), dimensions))
+        self.cluster_bias = nn.Parameter(torch.zeros(len(starts)))
         self.word_bias = nn.Parameter(torch.zeros(n_words))
 
     def start_from(self, vectors: Tensor, counts: Tensor) -> None:
-        """Begin with trained word vectors, and with predicting each word by its frequency.
+        """Start from trained word vectors, and from predicting each word by its frequency.
 
         Args:
-            vectors: of shape (words, dimensions).
-            counts: of each word in the training text, of shape (words,).
+            vectors: word vectors, (words, dimensions)
+            counts: count of each word in the training text, (words,)
         """
         parts = (counts + 1).double().split(self._sizes())
         with torch.no_grad():
             self.embedding.weight.copy_(vectors)
-            # Softmax adds any constant, so that clusters need not be normalized by themselves.
+            # A softmax ignores added constants, so the counts of a cluster need no normalization.
             self.word_bias.copy_(torch.cat([part.log() for part in parts]))
             for i, part in enumerate(parts[1:]):
                 self.cluster_bias[i] = part.sum().log()
 
     def forward(self, words: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return what the softmax takes, of shape (time, batch, dimensions), and the new state.
+        """Return the features for the softmax, (time, batch, dimensions), and the new state.
 
         Args:
-            words: numbers, of shape (time, batch).
-            state: what the last call returned, or None for zeros.
+            words: token ids, (time, batch)
+            state: state that the previous call returned; None for zeros
         """
         hidden, state = self.recurrent(self.embedding(words), state)  # (time, batch, hidden)
         return self.projection(hidden), state
 
     def surprisal(self, features: Tensor, words: Tensor) -> Tensor:
-        """Return the negative log-probability, in nats, of each of `words`.
+        """Return the surprisal of each of `words`, the negative log-probability in nats, (n,).
 
         Args:
-            features: what `forward` returned, flattened to shape (n, dimensions).
-            words: the numbers of the words that follow, of shape (n,).
+            features: result of `forward`, flattened to (n, dimensions)
+            words: token ids of the next words, (n,)
         """
         vectors = self.embedding.weight.split(self._sizes())
         biases = self.word_bias.split(self._sizes())
-        # A rare word is first its cluster: an entry behind the frequent words.
+        # The entries of the clusters follow those of the frequent words.
         entry = words
         members = []
         for i, start in enumerate(self.bounds[1:-1]):
-            inside = (words >= start) & (words < self.bounds[i + 2])
-            entry = torch.where(inside, self.bounds[1] + i, entry)
-            members.append(inside.nonzero().squeeze(1))
+            is_member = (words >= start) & (words < self.bounds[i + 2])
+            entry = torch.where(is_member, self.bounds[1] + i, entry)
+            members.append(is_member.nonzero().squeeze(1))
         nats = functional.cross_entropy(
             self._head(features, vectors, biases), entry, reduction="none"
         )
@@ -101,7 +101,11 @@ class LanguageModel(nn.Module):
         return nats
 
     def log_probabilities(self, features: Tensor) -> Tensor:
-        """Return the log-probability of every word, of shape (n, words); `features` as above."""
+        """Return the log-probability of every word, (n, words).
+
+        Args:
+            features: result of `forward`, flattened to (n, dimensions)
+        """
         vectors = self.embedding.weight.split(self._sizes())
         biases = self.word_bias.split(self._sizes())
         head = self._head(features, vectors, biases).log_softmax(1)
@@ -112,7 +116,7 @@ class LanguageModel(nn.Module):
         return torch.cat(parts, dim=1)
 
     def _sizes(self) -> list[int]:
-        """Return how many frequent words there are and how many in each cluster."""
+        """Return the number of frequent words and of words in each cluster."""
         return [end - start for start, end in zip(self.bounds[:-1], self.bounds[1:], strict=True)]
 
     def _head(

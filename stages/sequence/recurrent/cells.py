@@ -7,7 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-State = Any  # a layer's own: one tensor for rnn and gru, a pair for the LSTMs; None at the start
+from stages.core.errors import StageError
+
+# Of one layer a tensor (rnn, gru) or a pair (LSTMs), of a stack a list of these; None at the start.
+State = Any
 
 
 class LSTM(nn.LSTM):
@@ -28,12 +31,12 @@ class PeepholeLSTM(LSTM):
         i = sigmoid(W x + U h' + p_i c' + b)      f = sigmoid(... + p_f c')      g = tanh(W x + ...)
         c = f c' + i g                            o = sigmoid(... + p_o c)       h = o tanh(c)
 
-    The input gate i and the forget gate f see the cell state before the step, c', the output gate
-    o the one after it. The peepholes p are vectors. All other weights are those of `nn.LSTM`, of
-    the same names and shapes; with peepholes of zero this is the same cell.
+    The input gate i and the forget gate f see the cell state before the step, c'. The output gate
+    o sees the one after it. The peepholes p are vectors. All other weights have the names and
+    shapes of `nn.LSTM`'s; with peepholes of zero the two cells are the same.
 
     Attributes:
-        peephole: p_i, p_f and p_o, of shape (3, hidden). They begin at zero.
+        peephole: p_i, p_f and p_o, (3, hidden), zero at the start
     """
 
     def __init__(self, input_size: int, hidden_size: int):
@@ -41,11 +44,11 @@ class PeepholeLSTM(LSTM):
         self.peephole = nn.Parameter(torch.zeros(3, hidden_size))
 
     def forward(self, x: Tensor, state: State = None) -> tuple[Tensor, State]:
-        """Return hidden states, of shape (time, batch, hidden), and the last (hidden, cell).
+        """Return the hidden states, (time, batch, hidden), and the last (hidden, cell) state.
 
         Args:
-            x: of shape (time, batch, input).
-            state: hidden and cell state, each of shape (1, batch, hidden), or None for zeros.
+            x: input, (time, batch, input)
+            state: hidden and cell state, each (1, batch, hidden); None for zeros
         """
         zeros = x.new_zeros(1, x.shape[1], self.hidden_size)
         hidden, cell = (zeros, zeros) if state is None else state
@@ -56,17 +59,17 @@ class PeepholeLSTM(LSTM):
 
 
 class _PeepholeSequence(torch.autograd.Function):
-    """All steps of a peephole LSTM, with the backward pass by hand.
+    """All steps of a peephole LSTM, with the backward pass written by hand.
 
-    One node in the graph instead of a dozen per step. What does not depend on the step before is
-    done for all steps at once: forwards the product with the inputs, backwards the slopes of all
-    gates and the gradients of all weights.
+    The graph gets one node instead of a dozen per step. Whatever does not depend on the previous
+    step is computed for all steps together: the product with the inputs in the forward pass, the
+    slopes of the gates and the gradients of the weights in the backward pass.
     """
 
     @staticmethod
     def forward(ctx, x, hidden, cell, weight_ih, weight_hh, bias, peephole):
         (time, batch, _), size = x.shape, hidden.shape[1]
-        # (time, batch, 4 hidden): the gates, first without what comes from the step before.
+        # The gates, (time, batch, 4 hidden), at first without the recurrent product.
         gates = torch.addmm(bias, x.flatten(0, 1), weight_ih.t()).view(time, batch, -1)
         hiddens = torch.cat([hidden.unsqueeze(0), x.new_empty(time, batch, size)])
         cells = torch.cat([cell.unsqueeze(0), x.new_empty(time, batch, size)])
@@ -99,24 +102,24 @@ class _PeepholeSequence(torch.autograd.Function):
         time, batch, size = tanhs.shape
         i, f, g, o = gates.split(size, dim=2)
         see_in, see_forget, see_out = peephole
-        # Slopes: how a gradient of c (for o: of h) becomes one of what goes into each gate ...
+        # A slope turns a gradient of c (for o: of h) into one of a gate's input ...
         slopes = torch.empty_like(gates)
         into_i, into_f, into_g, into_o = slopes.split(size, dim=2)
         torch.mul(i - i * i, g, out=into_i)
         torch.mul(f - f * f, cells[:-1], out=into_f)
         torch.addcmul(i, i, g * g, value=-1, out=into_g)
         torch.mul(o - o * o, tanhs, out=into_o)
-        # ... and how a gradient of h becomes one of c, and one of c one of the c before.
+        # ... and these turn a gradient of h into one of c, and one of c into one of the previous c.
         hidden_to_cell = torch.addcmul(o, o, tanhs * tanhs, value=-1).addcmul_(into_o, see_out)
         cell_to_cell = torch.addcmul(f, into_i, see_in).addcmul_(into_f, see_forget)
 
-        # The slopes turn into the gradients of the gates, step by step.
+        # Step by step, the slopes are multiplied into the gradients of the gates' inputs.
         dh, dc = hidden_gradients[-1].clone(), cell_gradient.clone()
         steps = list(
             zip(
                 *(slopes.unbind(), slopes.view(time, batch, 4, size)[:, :, :3].unbind()),
                 *(into_o.unbind(), hidden_to_cell.unbind(), cell_to_cell.unbind()),
-                # What else comes from above to the hidden state that each step began with.
+                # The gradient from above of the hidden state that each step starts from.
                 [None, *hidden_gradients.unbind()[:-1]],
                 strict=True,
             )
@@ -143,9 +146,9 @@ class _PeepholeSequence(torch.autograd.Function):
         )
 
 
-# A cell of one layer, made from input_size and hidden_size and called as torch's are: x, of shape
-# (time, batch, input), and a state or None give hidden states, of shape (time, batch, hidden), and
-# the state after them.
+# One layer of each cell, made from input_size and hidden_size. It is called like torch's layers:
+# x, (time, batch, input), and a state or None give the hidden states, (time, batch, hidden), and
+# the state after the last step.
 CELLS: dict[str, Callable[[int, int], nn.Module]] = {
     "rnn": nn.RNN,  # with tanh (Elman 1990)
     "lstm": LSTM,
@@ -158,11 +161,15 @@ class Recurrent(nn.Module):
     """Layers of one cell, with dropout before, between and after them (Zaremba et al. 2014).
 
     Args:
-        cell: a name of `CELLS`.
-        input_size: width of the input.
-        hidden_size: width of each layer.
-        layers: how many.
-        dropout: shares set to zero: of the inputs, of what passes between layers, of the outputs.
+        cell: key of `CELLS`
+        input_size: width of the input
+        hidden_size: width of each layer
+        layers: number of layers
+        dropout: shares of the inputs, of the values between layers and of the outputs that are
+            set to zero
+
+    Raises:
+        StageError: the cell is unknown
     """
 
     def __init__(
@@ -174,6 +181,8 @@ class Recurrent(nn.Module):
         dropout: tuple[float, float, float] = (0.0, 0.0, 0.0),
     ):
         super().__init__()
+        if cell not in CELLS:
+            raise StageError(f"no recurrent cell is called '{cell}'; there are: {', '.join(CELLS)}")
         sizes = [input_size] + [hidden_size] * (layers - 1)
         self.layers = nn.ModuleList(CELLS[cell](size, hidden_size) for size in sizes)
         before, between, after = dropout
@@ -183,31 +192,33 @@ class Recurrent(nn.Module):
         """Return the last layer's hidden states, (time, batch, hidden), and every layer's state.
 
         Args:
-            x: of shape (time, batch, input).
-            state: what the last call returned, or None for zeros.
+            x: input, (time, batch, input)
+            state: state that the previous call returned; None for zeros
         """
         before = state or [None] * len(self.layers)
         after = []
-        for layer, dropout, own in zip(self.layers, self.dropouts[:-1], before, strict=True):
-            x, own = layer(dropout(x), own)
-            after.append(own)
+        for layer, dropout, layer_state in zip(
+            self.layers, self.dropouts[:-1], before, strict=True
+        ):
+            x, layer_state = layer(dropout(x), layer_state)
+            after.append(layer_state)
         return self.dropouts[-1](x), after
 
     @property
     def multiply_adds(self) -> int:
-        """Multiplications, each with an addition, of one step of one sequence."""
+        """Multiply-adds in one step of one sequence."""
         return sum(weight.numel() for weight in self.parameters() if weight.dim() == 2)
 
 
 def detach(state: State) -> State:
-    """Return `state` cut off from its history: truncated back-propagation stops here."""
-    return each(state, Tensor.detach)
+    """Return `state` without its history: truncated back-propagation stops here."""
+    return tree_map(Tensor.detach, state)
 
 
-def each(state: State, change: Callable[[Tensor], Tensor]) -> State:
-    """Return `state` with `change` applied to each tensor in it."""
+def tree_map(function: Callable[[Tensor], Tensor], state: State) -> State:
+    """Return `state` with `function` applied to each of its tensors."""
     if state is None:
         return None
     if isinstance(state, Tensor):
-        return change(state)
-    return type(state)(each(part, change) for part in state)
+        return function(state)
+    return type(state)(tree_map(function, part) for part in state)
