@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from stages.core.errors import StageError
-from stages.text.parallel import map_in_order
+from stages.core.parallel import map_in_order
 
 
 class Numbers(NamedTuple):
@@ -98,7 +98,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from typing import NamedTuple
-from stages.text.parallel import map_in_order
+from stages.core.parallel import map_in_order
 
 class Process(NamedTuple):
     number: int
