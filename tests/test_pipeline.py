@@ -151,7 +151,8 @@ def test_the_top_level_of_a_room_holds_its_stages():
     files = {
         f"{file.parent.name}.{file.stem}"
         for file in (ROOT / "stages").glob("*/*.py")
-        if file.stem not in ("__init__", "contracts") and file.parent.name not in ("core", "metrics")
+        if file.stem not in ("__init__", "contracts")
+        and file.parent.name not in ("core", "metrics")
     }
     assert files == set(MODULES)
 

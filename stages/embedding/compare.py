@@ -8,11 +8,11 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import Field
 
-from stages.embedding.contracts import COMPARISON
-from stages.embedding.scores import FEWEST_ITEMS, interval, samples
 from stages.core.errors import StageError
 from stages.core.outputs import Outputs
 from stages.core.params import Params, load
+from stages.embedding.contracts import COMPARISON
+from stages.embedding.scores import FEWEST_ITEMS, interval, samples
 
 ITEM = ["test", "part", "item"]
 

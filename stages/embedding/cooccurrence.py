@@ -7,8 +7,8 @@ import numpy as np
 import scipy.sparse
 from numba import njit
 
-from stages.embedding.corpus import Text
 from stages.core.progress import progress
+from stages.embedding.corpus import Text
 
 # Between two documents, where a window ends.
 BREAK = -1

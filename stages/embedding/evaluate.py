@@ -9,6 +9,8 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import Field
 
+from stages.core.outputs import Outputs
+from stages.core.params import Params, load
 from stages.embedding.contracts import (
     BLANKS,
     FIT,
@@ -39,8 +41,6 @@ from stages.embedding.prediction import (
 )
 from stages.embedding.scores import score
 from stages.embedding.space import Space, nearest_neighbours, nearest_to_sums, space_of
-from stages.core.outputs import Outputs
-from stages.core.params import Params, load
 
 GUESSES_SHOWN = 5
 POINTS_SHOWN = 1_000

@@ -10,11 +10,11 @@ from numba import njit
 from pydantic import Field
 
 from stages.core.checkpoint import Checkpoint
+from stages.core.errors import StageError
+from stages.core.progress import progress
 from stages.embedding.cooccurrence import cooccurrence
 from stages.embedding.corpus import Text, Vocabulary
 from stages.embedding.model import Model, ModelParams
-from stages.core.errors import StageError
-from stages.core.progress import progress
 
 # Vectors of this many words, of both kinds, about fit a processor's second cache. As many threads
 # as there are groups can learn at a time.

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
+from stages.core.errors import StageError
 from stages.embedding.model import read_model
 from stages.embedding.space import nearest_neighbours, space_of
-from stages.core.errors import StageError
 
 
 def main(argv: list[str] | None = None) -> None:

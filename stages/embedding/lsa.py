@@ -7,10 +7,10 @@ import scipy.sparse
 from pydantic import Field
 
 from stages.core.checkpoint import Checkpoint
+from stages.core.errors import StageError
 from stages.embedding.cooccurrence import cooccurrence
 from stages.embedding.corpus import Text, Vocabulary
 from stages.embedding.model import Model, ModelParams, log_counts
-from stages.core.errors import StageError
 
 
 class LsaParams(ModelParams):

@@ -12,11 +12,11 @@ from pydantic import Field
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from stages.embedding.contracts import VECTORS
-from stages.embedding.corpus import Vocabulary
 from stages.core.outputs import Outputs
 from stages.core.params import Params
 from stages.core.vectors import to_array, to_column
+from stages.embedding.contracts import VECTORS
+from stages.embedding.corpus import Vocabulary
 
 
 class ModelParams(Params):

@@ -7,10 +7,10 @@ import pyarrow as pa
 import scipy.sparse
 from sklearn.preprocessing import normalize
 
+from stages.core.errors import StageError
 from stages.embedding.contracts import NEIGHBOURS, SUMS
 from stages.embedding.model import Model
 from stages.embedding.word2vec import unseen_vector
-from stages.core.errors import StageError
 
 Rows = np.ndarray | scipy.sparse.csr_array
 

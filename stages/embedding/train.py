@@ -5,6 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stages.core.checkpoint import Checkpoint
+from stages.core.errors import StageError
+from stages.core.outputs import Outputs
+from stages.core.params import load
 from stages.embedding.corpus import Text, Vocabulary, read_vocabulary
 from stages.embedding.glove import GloveParams, train_glove
 from stages.embedding.lsa import LsaParams, train_lsa
@@ -12,9 +15,6 @@ from stages.embedding.model import Model, ModelParams, write_model
 from stages.embedding.onehot import OneHotParams, train_onehot
 from stages.embedding.pretrained import PretrainedParams, load_pretrained
 from stages.embedding.word2vec import FastTextParams, Word2VecParams, train_word2vec
-from stages.core.errors import StageError
-from stages.core.outputs import Outputs
-from stages.core.params import load
 
 Trainer = Callable[[Text, Vocabulary, ModelParams, Checkpoint], Model]
 TRAINERS: dict[str, tuple[type[ModelParams], Trainer]] = {

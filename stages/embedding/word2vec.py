@@ -11,9 +11,9 @@ from gensim.models.fasttext import ft_ngram_hashes
 from pydantic import Field, model_validator
 
 from stages.core.checkpoint import Checkpoint
+from stages.core.progress import progress
 from stages.embedding.corpus import Text, Vocabulary
 from stages.embedding.model import Model, ModelParams, log_counts
-from stages.core.progress import progress
 
 # The power of the counts that noise words are drawn by (Mikolov et al. 2013b, section 2.2).
 NOISE_POWER = 0.75

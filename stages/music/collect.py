@@ -10,11 +10,11 @@ import pyarrow as pa
 from pydantic import Field
 
 from stages.core.errors import StageError
-from stages.music.chorales import Chorale, chorale_files, read_chorale
-from stages.music.contracts import NOTES, PIECES, SPLITS
 from stages.core.outputs import Outputs
 from stages.core.params import Params, load
 from stages.core.progress import progress
+from stages.music.chorales import Chorale, chorale_files, read_chorale
+from stages.music.contracts import NOTES, PIECES, SPLITS
 
 Share = Annotated[float, Field(gt=0, lt=0.5)]
 

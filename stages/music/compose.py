@@ -8,12 +8,12 @@ import pyarrow as pa
 import torch
 from pydantic import Field
 
+from stages.core.outputs import Outputs
+from stages.core.params import Params, load
 from stages.music.composer import Generator, decode, draw_noise, read_composer
 from stages.music.contracts import COMPOSITION, SAMPLES
 from stages.music.pianoroll import Roll, to_notes
 from stages.music.synthesis import render, to_midi, to_wav
-from stages.core.outputs import Outputs
-from stages.core.params import Params, load
 
 
 class ComposeParams(Params):

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from stages.core.outputs import Outputs
+from stages.core.params import Params, load
 from stages.music.composer import Shape, read_composer
 from stages.music.contracts import PARTS
 from stages.music.pianoroll import REST, Roll, from_notes, read_passages, to_notes
-from stages.core.outputs import Outputs
-from stages.core.params import Params, load
 
 C_MAJOR = [0, 2, 4, 5, 7, 9, 11]
 # Unison, thirds, fifth, sixths and their compounds, as in species counterpoint.

@@ -13,6 +13,9 @@ from torch import Tensor
 
 from stages.core.checkpoint import Checkpoint
 from stages.core.errors import StageError
+from stages.core.outputs import Outputs
+from stages.core.params import Params, load
+from stages.core.progress import progress
 from stages.music.composer import (
     Discriminator,
     Generator,
@@ -22,9 +25,6 @@ from stages.music.composer import (
     save_composer,
 )
 from stages.music.pianoroll import REST, Roll, read_passages
-from stages.core.outputs import Outputs
-from stages.core.params import Params, load
-from stages.core.progress import progress
 
 
 class ComposerParams(Params):

@@ -20,6 +20,7 @@ from torch.nn import functional
 from stages.core.checkpoint import Checkpoint
 from stages.core.outputs import Outputs
 from stages.core.params import load
+from stages.core.vectors import to_array
 from stages.sequence.cells import CELLS, Recurrent, State
 from stages.sequence.classification import confusion, scores
 from stages.sequence.contracts import CONFUSION, MOVED_WORDS
@@ -34,7 +35,6 @@ from stages.sequence.training import (
     prepare,
     save_model,
 )
-from stages.core.vectors import to_array
 
 UNSEEN_LABEL = -1
 # The evidence of a training document's words is counted on all parts but the one it is in.

@@ -19,6 +19,7 @@ from stages.core.errors import StageError
 from stages.core.outputs import Outputs
 from stages.core.params import load
 from stages.core.progress import progress
+from stages.core.vectors import to_array
 from stages.sequence.cells import CELLS, State
 from stages.sequence.contracts import PARAGRAPHS, SENTENCES
 from stages.sequence.corpus import END_NUMBER, UNKNOWN_NUMBER, Corpus, judged, read
@@ -32,7 +33,6 @@ from stages.sequence.training import (
     prepare,
     save_model,
 )
-from stages.core.vectors import to_array
 
 # Steps at once where no gradient is needed.
 STEPS_TO_JUDGE = 512

@@ -18,6 +18,7 @@ from pydantic import Field
 
 from stages.core.errors import StageError
 from stages.core.outputs import Outputs
+from stages.core.parallel import map_in_order
 from stages.core.params import Params, load
 from stages.core.progress import progress
 from stages.text.clean import Handling, Rules, clean
@@ -25,7 +26,6 @@ from stages.text.contracts import DOCUMENTS, SPLITS
 from stages.text.corpus import Corpus, read_corpus_file
 from stages.text.duplicates import Index, band_rows, sketch
 from stages.text.formats import Losses
-from stages.text.parallel import map_in_order
 from stages.text.sources import Document, read_documents
 from stages.text.splits import NOT_GIVEN, TEST, TRAIN, VALIDATION, draw_splits
 

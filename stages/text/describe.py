@@ -12,8 +12,8 @@ from pydantic import Field
 
 from stages.core.outputs import Outputs
 from stages.core.params import Params, load
-from stages.text.contracts import EXAMPLES, GROWTH, LABEL_WORDS, LENGTHS
 from stages.core.vocabulary import read_words
+from stages.text.contracts import EXAMPLES, GROWTH, LABEL_WORDS, LENGTHS
 
 GROWTH_POINTS = 60
 # Characters of the documents that a report shows; longer ones only where these are too few.

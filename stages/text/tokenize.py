@@ -13,14 +13,14 @@ from pydantic import Field
 
 from stages.core.errors import StageError
 from stages.core.outputs import Outputs
+from stages.core.parallel import map_in_order
 from stages.core.params import Params, load
 from stages.core.progress import progress
+from stages.core.vocabulary import SPECIAL
 from stages.text import english, korean
 from stages.text.contracts import SPLITS, TOKENS, VOCABULARY
 from stages.text.corpus import read_corpus_file
-from stages.text.parallel import map_in_order
 from stages.text.tokens import TokenizedBatch, count
-from stages.core.vocabulary import SPECIAL
 
 
 class KoreanParams(Params):
