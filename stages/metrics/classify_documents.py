@@ -1,40 +1,35 @@
 """The metrics of `classify_documents`."""
 
-from pydantic import ConfigDict, RootModel
-
 from stages.core.metrics import AccuracyMetrics, Metrics, TrainingMetrics
 
 
-class Classified(AccuracyMetrics, TrainingMetrics):
-    """Scores of a trained classifier of documents.
+class DocumentClassifierMetrics(AccuracyMetrics, TrainingMetrics):
+    """Scores and training of one classifier."""
+
+
+class ClassifyDocumentsMetrics(Metrics):
+    """Scores of classifiers of documents that read with one kind of cell.
 
     Attributes:
         documents: number of labelled documents by split.
-        labels: number of labels of the training split.
+        with_log_count_ratios: scores of the classifier that is given log-count ratios beside the
+            word vectors, or None where it was not trained.
+        without_log_count_ratios: scores of the classifier of word vectors alone, or None where it
+            was not trained.
+        labels: number of labels of the training split; only of trained classifiers.
         test_documents_of_unseen_label: number of test documents whose label has no training
-            document.
+            document; only of trained classifiers.
+        unscored: reason why nothing can be trained; only then.
     """
 
     documents: dict[str, int]
-    labels: int
-    test_documents_of_unseen_label: int
+    with_log_count_ratios: DocumentClassifierMetrics | None
+    without_log_count_ratios: DocumentClassifierMetrics | None
+    labels: int | None = None
+    test_documents_of_unseen_label: int | None = None
+    unscored: str | None = None
 
-
-class Unclassified(Metrics):
-    """What is known where no classifier can be trained.
-
-    Attributes:
-        accuracy: None.
-        unscored: reason why nothing can be trained.
-        documents: number of labelled documents by split.
-    """
-
-    accuracy: None
-    unscored: str
-    documents: dict[str, int]
-
-
-class ClassifyDocumentsMetrics(RootModel[Classified | Unclassified]):
-    """The scores of a classifier of documents, or the reason why there is none."""
-
-    model_config = ConfigDict(frozen=True)
+    @property
+    def first(self) -> DocumentClassifierMetrics | None:
+        """The classifier that the tables and curves of the stage describe."""
+        return self.with_log_count_ratios or self.without_log_count_ratios

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from stages.metrics.classify_documents import Classified, ClassifyDocumentsMetrics
+from stages.metrics.classify_documents import ClassifyDocumentsMetrics
 from stages.metrics.score_document_baselines import ScoreDocumentBaselinesMetrics
 from stages.report.page.content import Table, number, percent
 from stages.report.sequence.classifiers import accuracies, confusion, most_accurate, with_interval
@@ -30,28 +30,45 @@ def documents(
         attributions: table of that name of each cell.
     """
     stages = ["score_document_baselines", *stages_of(STAGE, cells)]
-    scored = {cell: own.root for cell, own in cells.items() if isinstance(own.root, Classified)}
+    scored = {cell: own.first for cell, own in cells.items() if own.first}
     if not scored:
-        reason = next(iter(cells.values())).root.unscored
-        sentence = f"No documents were classified: {reason}."
+        sentence = f"No documents were classified: {next(iter(cells.values())).unscored}."
         return Result(TITLE, stages, MEASURE, None, sentence, {}, {}, [])
+    alone = {
+        cell: own.without_log_count_ratios
+        for cell, own in cells.items()
+        if own.with_log_count_ratios and own.without_log_count_ratios
+    }
     beside = {"most frequent label": baselines.majority, "TF-IDF, regression": baselines.tf_idf}
     best = most_accurate(scored)
-    own = scored[best]
-    peer, (low, high) = baselines.tf_idf.accuracy, own.accuracy_interval
+    peer, (low, high) = baselines.tf_idf.accuracy, scored[best].accuracy_interval
     verdict = "less, beyond" if peer < low else "more, beyond" if peer > high else "within"
+    sentence = (
+        f"{best} predicts the right one of {cells[best].labels} labels for "
+        f"{with_interval(scored[best])} of {number(cells[best].documents['test'])} test documents; "
+        f"logistic regression on TF-IDF for {percent(peer)}, which is {verdict} that interval"
+    )
+    if best in alone:
+        sentence += (
+            f". {best} is given log-count ratios of words and labels; from word vectors alone it "
+            f"is right for {with_interval(alone[best])}"
+        )
     return Result(
         TITLE,
         stages,
         MEASURE,
         best,
-        f"{best} predicts the right one of {own.labels} labels for {with_interval(own)} of "
-        f"{number(own.documents['test'])} test documents; logistic regression on TF-IDF for "
-        f"{percent(peer)}, which is {verdict} that interval.",
+        f"{sentence}.",
         {cell: percent(own.accuracy) for cell, own in scored.items()},
         scored,
         [
-            accuracies({**beside, **scored}),
+            accuracies(
+                {
+                    **beside,
+                    **scored,
+                    **{f"{cell}, word vectors alone": own for cell, own in alone.items()},
+                }
+            ),
             validation_curves(curves, "cross-entropy"),
             *confusion(confusions[best], best),
             *_attributions(attributions[best], best),
