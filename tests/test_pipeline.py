@@ -72,8 +72,12 @@ every_stage = pytest.mark.parametrize("stage", DECLARED, ids=lambda stage: stage
 
 
 def named_in(option: Option, value: str) -> bool:
-    """Return whether a path or a section has the name of its option as one of its parts."""
+    """Return whether a path or a section has the name of its option as one of its parts.
+
+    Or as two of them: `collect_metrics` is `reports/metrics/collect.json`.
+    """
     parts = re.split(r"[/.]", value)
+    parts += [f"{stage}_{kind}" for kind, stage in itertools.combinations(parts, 2)]
     return not {option.name, f"{option.name}s"}.isdisjoint(parts)
 
 
@@ -91,6 +95,7 @@ def problems(stage: Declared) -> list[str]:
         elif option.kind == "Params":
             used["Params"].add(value)
             own = value == stage.module or value.startswith(f"{stage.module}.")
+            own |= value == "params.yaml"
             wrong = value not in stage.params or not (
                 own if option.name == "params" else named_in(option, value)
             )

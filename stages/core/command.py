@@ -152,8 +152,10 @@ def command(main: Callable[..., None]) -> Callable[..., None]:
 
 def _value(name: str, hint: Any, value: Any, staging: Any) -> Any:
     """Return what `main` gets for an option."""
+    from pydantic import BaseModel
+
     from stages.core.outputs import Output
-    from stages.core.params import Params, load
+    from stages.core.params import load
 
     if get_origin(hint) is Annotated:
         return staging.table(Path(value), *hint.__metadata__)
@@ -161,7 +163,7 @@ def _value(name: str, hint: Any, value: Any, staging: Any) -> Any:
         return staging.output(Path(value))
     if hint is Input:
         return _readable(name, Path(value))
-    if issubclass(hint, Params) and isinstance(value, str | Path):
+    if issubclass(hint, BaseModel) and isinstance(value, str | Path):
         return load(value, hint)
     return value
 
@@ -202,6 +204,8 @@ def check(commands: Iterable[str]) -> list[str]:
         for option in options
         if option.kind in ("Output", "Table")
     }
+    # A folder is there once something in it is.
+    written |= {str(folder) for path in written for folder in Path(path).parents}
     found: dict[str, None] = {}  # in order, each once
     for name, arguments, options in calls:
         module = importlib.import_module(f"stages.{name}")

@@ -25,7 +25,7 @@ class Params(BaseModel):
         return self._section
 
 
-Section = TypeVar("Section", bound=Params)
+Section = TypeVar("Section", bound=BaseModel)
 
 
 def load(section: str | Path, model: type[Section]) -> Section:
@@ -33,7 +33,7 @@ def load(section: str | Path, model: type[Section]) -> Section:
 
     Args:
         section: dotted name of the section, or path of a file that ends in `.yaml`.
-        model: what the section has to hold.
+        model: what the section has to hold: `Params`, or a `RootModel` of a list or of all keys.
 
     Raises:
         StageError: the file or the section is missing, or a key is unknown, missing or of the
@@ -78,7 +78,8 @@ def _validated(values: Any, model: type[Section], section: str, place: str) -> S
     except ValidationError as error:
         problems = "; ".join(_describe(problem, model) for problem in error.errors())
         raise StageError(f"{place}: {problems}") from None
-    params._section = section
+    if isinstance(params, Params):
+        params._section = section
     return params
 
 
@@ -95,7 +96,7 @@ def _read(path: Path) -> Any:
         raise StageError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
 
 
-def _describe(problem: Any, model: type[Params]) -> str:
+def _describe(problem: Any, model: type[BaseModel]) -> str:
     key = ".".join(str(part) for part in problem["loc"]) or "(all)"
     if problem["type"] == "extra_forbidden":
         return f"unknown parameter '{key}'{_suggest(key, model.model_fields)}"

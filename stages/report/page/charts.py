@@ -1,4 +1,7 @@
-"""Charts as Vega-Lite specifications. Names are given, not counted: equal input, equal bytes."""
+"""Charts as Vega-Lite specifications.
+
+Data sets have names of ours, because Altair would number them: equal inputs give equal bytes.
+"""
 
 from typing import Any
 
@@ -7,13 +10,13 @@ import pandas as pd
 
 alt.data_transformers.disable_max_rows()
 
-# Colours that stay apart for colour-blind eyes (Okabe and Ito 2008).
+# Colours that colour-blind people can tell apart (Okabe and Ito 2008).
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"]
 HEIGHT = 320
 
 
 def _specification(chart: alt.Chart | alt.LayerChart, description: str) -> dict[str, Any]:
-    """Return a chart's specification, as wide as the page, with what a screen reader says."""
+    """Return a chart's specification, as wide as the page, with a text for screen readers."""
     return (
         chart.properties(width="container", height=HEIGHT, description=description)
         .configure(font="system-ui, sans-serif", background="transparent")
@@ -27,19 +30,19 @@ def _specification(chart: alt.Chart | alt.LayerChart, description: str) -> dict[
 def curves(
     rows: pd.DataFrame, x: str, y: str, description: str, logarithmic: bool = False
 ) -> dict[str, Any]:
-    """Return lines of `y` over the whole numbers `x`, one for each `series`.
+    """Return a line of `y` over the integers `x` for each `series`.
 
     Args:
         rows: columns `x`, `y` and series.
-        x: to the right.
-        y: upwards.
-        description: what a screen reader says.
-        logarithmic: whether equal steps upwards are equal factors.
+        x: column of the horizontal axis.
+        y: column of the vertical axis.
+        description: text for screen readers.
+        logarithmic: whether the vertical axis is logarithmic.
     """
     steps = sorted(rows[x].unique().tolist())
     few = len(steps) <= 20
     axis = alt.Axis(values=steps, format="d") if few else alt.Axis(format="d")
-    # A scale of powers of ten says them in words like 1e-20, and not all of them.
+    # A logarithmic axis has few labels, such as 1e-20.
     upwards = alt.Axis(format=".0e", tickCount=6) if logarithmic else alt.Axis()
     scale = alt.Scale(type="log") if logarithmic else alt.Scale(zero=False)
     chart = alt.Chart(alt.Data(values=rows.to_dict("records"), name="curves"))
@@ -55,14 +58,14 @@ def curves(
 def fitted(
     rows: pd.DataFrame, x: str, y: str, titles: tuple[str, str], description: str
 ) -> dict[str, Any]:
-    """Return points of `y` over `x`, in powers of ten, and dashed the line `fit` through them.
+    """Return points of `y` over `x` on logarithmic axes, and the fitted line, dashed.
 
     Args:
-        rows: columns `x`, `y`, `fit` and perhaps token, which names a point.
-        x: to the right.
-        y: upwards.
-        titles: of both axes.
-        description: what a screen reader says.
+        rows: columns `x`, `y`, `fit` and optionally token, the name of a point.
+        x: column of the horizontal axis.
+        y: column of the vertical axis.
+        titles: titles of the horizontal and the vertical axis.
+        description: text for screen readers.
     """
     right = alt.X(f"{x}:Q", scale=alt.Scale(type="log", nice=False), title=titles[0])
     base = alt.Chart(alt.Data(values=rows.to_dict("records"), name=f"{x}_{y}"))
@@ -80,14 +83,14 @@ def fitted(
 def fitted_line(
     rows: pd.DataFrame, x: str, y: str, titles: tuple[str, str], description: str
 ) -> dict[str, Any]:
-    """Return points of `y` over `x`, and dashed the line on which both are equal.
+    """Return points of `y` over `x`, and the line on which both are equal, dashed.
 
     Args:
-        rows: columns `x`, `y`, token and neighbour, which name a point.
-        x: to the right.
-        y: upwards.
-        titles: of both axes.
-        description: what a screen reader says.
+        rows: columns `x`, `y`, and the names of a point: token and neighbour.
+        x: column of the horizontal axis.
+        y: column of the vertical axis.
+        titles: titles of the horizontal and the vertical axis.
+        description: text for screen readers.
     """
     base = alt.Chart(alt.Data(values=rows.to_dict("records"), name=f"{x}_{y}"))
     points = base.mark_circle(size=22, opacity=0.4, color=COLOURS[0]).encode(
@@ -111,7 +114,7 @@ def spectrum(rows: pd.DataFrame, description: str) -> dict[str, Any]:
 
 
 def histogram(rows: pd.DataFrame, title: str, description: str) -> dict[str, Any]:
-    """Return bars from `left` to `right` (powers of ten) that are `documents` high."""
+    """Return bars from `left` to `right`, on a logarithmic axis, with the height `documents`."""
     chart = alt.Chart(alt.Data(values=rows.to_dict("records"), name="bins"))
     marks = chart.mark_bar(color=COLOURS[0], stroke="white", strokeWidth=0.5).encode(
         x=alt.X("left:Q", scale=alt.Scale(type="log", nice=False), title=title),
@@ -124,11 +127,11 @@ def histogram(rows: pd.DataFrame, title: str, description: str) -> dict[str, Any
 
 
 def matrix(rows: pd.DataFrame, description: str) -> dict[str, Any]:
-    """Return squares, darker for more: `truth` downwards, `prediction` to the right, `count`."""
+    """Return a confusion matrix, darker for a higher `count`: `truth` by `prediction`."""
     chart = alt.Chart(alt.Data(values=rows.to_dict("records"), name="confusion"))
     marks = chart.mark_rect().encode(
-        x=alt.X("prediction:N", title="taken for", axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("truth:N", title="is"),
+        x=alt.X("prediction:N", title="prediction", axis=alt.Axis(labelAngle=0)),
+        y=alt.Y("truth:N", title="label"),
         color=alt.Color("count:Q", title=None, scale=alt.Scale(scheme="blues", type="sqrt")),
         tooltip=["truth:N", "prediction:N", "count:Q"],
     )
@@ -141,8 +144,8 @@ def cluster_map(points: pd.DataFrame, name: str, description: str) -> dict[str, 
     Args:
         points: columns point, method (`t-SNE` or `PCA`), x, y, cluster, name and, where points
             have labels, label.
-        name: of the map, which its parameters are named after.
-        description: what a screen reader says.
+        name: name of the map, used in the names of its parameters.
+        description: text for screen readers.
     """
     buttons = alt.binding_radio(options=["t-SNE", "PCA"], name="projection ")
     method = alt.param(name=f"method_{name}", value="t-SNE", bind=buttons)
@@ -180,9 +183,9 @@ def word_map(points: pd.DataFrame, models: list[str], description: str) -> dict[
     """Return a map of words with a choice of models.
 
     Args:
-        points: columns model, token, label (the word, or nothing), x and y.
-        models: the choice; the first is shown at first.
-        description: what a screen reader says.
+        points: columns model, token, label (the word, or empty), x and y.
+        models: models to choose from; the first is chosen at the start.
+        description: text for screen readers.
     """
     choice = alt.binding_select(options=models, name="model ")
     shown = alt.param(name="model_of_map", value=models[0], bind=choice)
@@ -201,7 +204,7 @@ def word_map(points: pd.DataFrame, models: list[str], description: str) -> dict[
 
 
 def piano_roll(notes: pd.DataFrame, description: str) -> dict[str, Any]:
-    """Return notes as bars: time to the right, pitch upwards, a colour for each part."""
+    """Return notes as bars: pitch over time, a colour for each part."""
     rows = notes.assign(
         end_beats=notes["onset_beats"] + notes["duration_beats"],
         below=notes["pitch_midi"] - 0.42,

@@ -1,8 +1,19 @@
-"""What a page is made of. The templates say how each kind looks."""
+"""The parts of a page. The templates say how each kind looks."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
+
+# In the order of the navigation.
+TITLES = {
+    "index": "etude",
+    "text": "Text",
+    "embedding": "Word vectors",
+    "sequence": "Sequence models",
+    "clustering": "Clusters",
+    "music": "Music",
+    "validation": "Validation",
+}
 
 
 @dataclass(frozen=True)
@@ -15,7 +26,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Quote:
-    """Words that a model made, or that stand in the corpus."""
+    """Words of a model or of the corpus."""
 
     text: str
     caption: str
@@ -24,7 +35,7 @@ class Quote:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: rows of cells, the first of which heads its row."""
+    """A table. The first cell of a row is its heading."""
 
     caption: str
     header: list[str]
@@ -33,7 +44,7 @@ class Table:
 
     @property
     def numeric(self) -> list[bool]:
-        """Whether each column holds nothing but numbers (or a dash for none)."""
+        """Whether each column contains only numbers, or dashes for missing ones."""
         return [
             all(cell[:1].isdigit() or cell[:1] in "-–" for cell in column)
             for column in zip(*self.rows, strict=True)
@@ -51,7 +62,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Audio:
-    """Sound and the notes it was made from, as data addresses."""
+    """Sound and its notes, as data URLs."""
 
     caption: str
     wav: str
@@ -73,7 +84,7 @@ Block = Text | Quote | Table | Chart | Audio | Details
 
 @dataclass(frozen=True)
 class Section:
-    """Part of a page; `stages` name what to repeat to get its numbers again."""
+    """A part of a page, and the stages that its numbers come from."""
 
     title: str
     stages: list[str]
@@ -85,9 +96,18 @@ class Page:
     """A page: its one-sentence result, and sections."""
 
     name: str
-    title: str
     summary: str
     sections: list[Section]
+
+    @property
+    def title(self) -> str:
+        """The heading of the page."""
+        return TITLES[self.name]
+
+    @property
+    def stages(self) -> list[str]:
+        """The stages behind the page, each once."""
+        return list(dict.fromkeys(stage for part in self.sections for stage in part.stages))
 
     @property
     def has_charts(self) -> bool:
@@ -97,7 +117,7 @@ class Page:
 
 
 def number(value: Any, digits: int = 3) -> str:
-    """Return a number as it is shown: thousands apart, fractions rounded, nothing as a dash."""
+    """Return a number with separated thousands and a rounded fraction; None as a dash."""
     if value is None:
         return "–"
     if isinstance(value, int):
@@ -106,12 +126,5 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def percent(value: float) -> str:
-    """Return a share as it is shown."""
+    """Return a share as a percentage."""
     return f"{value:.1%}"
-
-
-def not_run(name: str, title: str) -> Page:
-    """Return the page of a room that has written nothing yet."""
-    return Page(
-        name, title, "This room has not been run yet: `dvc repro` runs what is missing.", []
-    )
