@@ -11,6 +11,7 @@ from stages.core.outputs import Output, Table
 from stages.core.params import Params
 from stages.embedding.contracts import COMPARISON
 from stages.embedding.evaluation.scores import FEWEST_ITEMS, interval, samples
+from stages.metrics.compare_embeddings import CompareEmbeddingsMetrics
 
 ITEM = ["test", "part", "item"]
 
@@ -107,4 +108,4 @@ def main(
         for pair in own[["test", "measure"]].drop_duplicates().itertuples(index=False, name=None)
     )
     comparison.write(pa.Table.from_pandas(compared, comparison.schema, preserve_index=False))
-    metrics.write_json(verdicts(compared, measures))
+    metrics.write_json(CompareEmbeddingsMetrics(verdicts(compared, measures)))

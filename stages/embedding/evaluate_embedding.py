@@ -40,6 +40,7 @@ from stages.embedding.evaluation.scores import score
 from stages.embedding.evaluation.space import Space, nearest_neighbours, nearest_to_sums, space_of
 from stages.embedding.models.model import Model, read_model
 from stages.embedding.models.training_text import Vocabulary, read_vocabulary
+from stages.metrics.evaluate_embedding import EvaluateEmbeddingMetrics
 
 GUESSES_SHOWN = 5
 POINTS_SHOWN = 1_000
@@ -229,19 +230,19 @@ def main(
     dense = isinstance(trained.vectors, np.ndarray)
     stored = trained.vectors.size if dense else trained.vectors.nnz
     metrics.write_json(
-        {
+        EvaluateEmbeddingMetrics(
             **trained.facts,
-            "words": len(trained.words),
-            "numbers_per_word": stored / len(trained.words),
-            "bytes": {
+            words=len(trained.words),
+            numbers_per_word=stored / len(trained.words),
+            bytes={
                 "vectors": vectors.stat().st_size,
                 "model": model.stat().st_size,
                 "as_dense": 4 * trained.vectors.shape[0] * trained.vectors.shape[1],
             },
-            "scores": summaries(scored, params),
-            "sections": sections(pd.concat([rows for rows, _ in analogies.values()])),
-            "baselines": baselines(corpus, questions, space, labelled),
-            "fit": correlation,
-            "words_without_vector": [word for word in params.words if word not in known],
-        }
+            scores=summaries(scored, params),
+            sections=sections(pd.concat([rows for rows, _ in analogies.values()])),
+            baselines=baselines(corpus, questions, space, labelled),
+            fit=correlation,
+            words_without_vector=[word for word in params.words if word not in known],
+        )
     )

@@ -9,13 +9,13 @@ from stages.core.errors import StageError
 from stages.core.outputs import Output, Table
 from stages.core.params import load
 from stages.embedding.contracts import VECTORS
+from stages.embedding.models.glove import GloveParams, train_glove
 from stages.embedding.models.lsa import LsaParams, train_lsa
 from stages.embedding.models.model import Model, ModelParams, write_model
 from stages.embedding.models.onehot import OneHotParams, train_onehot
 from stages.embedding.models.pretrained import PretrainedParams, check_file, load_pretrained
 from stages.embedding.models.training_text import TrainingText, Vocabulary, read_vocabulary
 from stages.embedding.models.word2vec import FastTextParams, Word2VecParams, train_word2vec
-from stages.embedding.models.glove import GloveParams, train_glove
 
 Trainer = Callable[[TrainingText, Vocabulary, ModelParams, Checkpoint], Model]
 TRAINERS: dict[str, tuple[type[ModelParams], Trainer]] = {

@@ -13,6 +13,7 @@ from stages.core.errors import StageError
 from stages.core.outputs import Output, Table
 from stages.core.params import Params
 from stages.core.progress import progress
+from stages.metrics.collect_notes import CollectNotesMetrics
 from stages.music.contracts import NOTES, PIECES, SPLITS
 from stages.music.notes.chorales import Chorale, chorale_files, read_chorale
 from stages.music.notes.keys import find_key
@@ -96,9 +97,9 @@ def main(
         columns = [list(column) for column in zip(*rows, strict=True)]
         table.write(pa.table(columns, schema=table.schema))
     metrics.write_json(
-        {
-            "pieces": {"total": len(piece_rows), **counts},
-            "notes": len(note_rows),
-            "dropped": dropped,
-        }
+        CollectNotesMetrics(
+            pieces={"total": len(piece_rows), **counts},
+            notes=len(note_rows),
+            dropped=dropped,
+        )
     )

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from stages.core.command import Input, command
 from stages.core.outputs import Output
 from stages.core.params import Params
+from stages.metrics.score_composer import ScoreComposerMetrics
 from stages.music.composer.networks import Shape
 from stages.music.composer.weights import read_composer
 from stages.music.contracts import PARTS
@@ -170,12 +171,12 @@ def main(
     composed_bars = bars_of(composed, steps_per_bar)
     train_bars = set(bars_of(train, steps_per_bar))
     metrics.write_json(
-        {
-            "scores": compare(values),
+        ScoreComposerMetrics(
+            scores=compare(values),
             # No score: the random notes are as many as real ones, less those cut off.
-            "notes_per_bar": {k: notes_per_bar(r, steps_per_bar) for k, r in rolls.items()},
-            "passages": {kind: len(roll.pitches) for kind, roll in rolls.items()},
-            "distinct_bars": len(set(composed_bars)) / len(composed_bars),
-            "bars_seen_in_training": float(np.mean([b in train_bars for b in composed_bars])),
-        }
+            notes_per_bar={k: notes_per_bar(r, steps_per_bar) for k, r in rolls.items()},
+            passages={kind: len(roll.pitches) for kind, roll in rolls.items()},
+            distinct_bars=len(set(composed_bars)) / len(composed_bars),
+            bars_seen_in_training=float(np.mean([b in train_bars for b in composed_bars])),
+        )
     )

@@ -21,6 +21,7 @@ from stages.core.outputs import Output, Table
 from stages.core.parallel import map_in_order
 from stages.core.params import Params
 from stages.core.progress import progress
+from stages.metrics.collect import CollectMetrics
 from stages.text.cleaning.clean import Handling, Rules, clean
 from stages.text.cleaning.duplicates import Index, band_rows, sketch
 from stages.text.cleaning.splits import NOT_GIVEN, TEST, TRAIN, VALIDATION, draw_splits
@@ -355,4 +356,4 @@ def main(
             source.url or f"{source.package or raw}: {source.path}" for source in corpus.sources
         ],
     }
-    metrics.write_json({"corpus": about, **collected})
+    metrics.write_json(CollectMetrics(corpus=about, **collected))

@@ -13,6 +13,7 @@ from stages.core.command import Input, command
 from stages.core.outputs import Output, Table
 from stages.core.params import Params
 from stages.core.vocabulary import read_words
+from stages.metrics.profile_corpus import ProfileCorpusMetrics
 from stages.text.contracts import EXAMPLES, GROWTH, LABEL_WORDS, LENGTHS
 
 GROWTH_POINTS = 60
@@ -194,12 +195,12 @@ def main(
     label_words.write(pa.table(columns, schema=label_words.schema))
     examples.write(draw_examples(documents, tokens, params.examples))
     metrics.write_json(
-        {
-            "zipf_exponent": zipf_exponent,
-            "zipf_factor": zipf_factor,
-            "heaps_exponent": heaps_exponent,
-            "heaps_factor": heaps_factor,
-            "labels_described": len(largest) if len(labels) > 1 else 0,
-            "labels": len(labels),
-        }
+        ProfileCorpusMetrics(
+            zipf_exponent=zipf_exponent,
+            zipf_factor=zipf_factor,
+            heaps_exponent=heaps_exponent,
+            heaps_factor=heaps_factor,
+            labels_described=len(largest) if len(labels) > 1 else 0,
+            labels=len(labels),
+        )
     )

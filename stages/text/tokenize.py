@@ -17,6 +17,7 @@ from stages.core.parallel import map_in_order
 from stages.core.params import Params
 from stages.core.progress import progress
 from stages.core.vocabulary import SPECIAL
+from stages.metrics.tokenize import TokenizeMetrics
 from stages.text.contracts import SPLITS, TOKENS, VOCABULARY
 from stages.text.tokens import english, korean
 from stages.text.tokens.batch import TokenizedBatch, count
@@ -194,13 +195,13 @@ def main(
         )
     vocabulary.write(words)
     metrics.write_json(
-        {
-            "language": corpus.language,
-            "tokens": {"total": sum(n_tokens.values()), **n_tokens},
-            "sentences": {"total": sum(n_sentences.values()), **n_sentences},
-            "types": counts.types(),
-            "vocabulary": len(words) - len(SPECIAL),
-            "dropped": {"no_token": metadata.num_rows - sum(n_documents.values())},
-            "coverage": coverage,
-        }
+        TokenizeMetrics(
+            language=corpus.language,
+            tokens={"total": sum(n_tokens.values()), **n_tokens},
+            sentences={"total": sum(n_sentences.values()), **n_sentences},
+            types=counts.types(),
+            vocabulary=len(words) - len(SPECIAL),
+            dropped={"no_token": metadata.num_rows - sum(n_documents.values())},
+            coverage=coverage,
+        )
     )
