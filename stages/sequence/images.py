@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.errors import StageError
+from stages.raw import find
 
 SCIKIT_LEARN = "scikit-learn"
 # "0, 0, unsigned bytes, number of dimensions": what a file of labels or of images begins with.
@@ -46,9 +47,11 @@ def read_images(source: str, raw: Path) -> Images:
 
         digits = load_digits()
         return Images((digits.images / 16).astype(np.float32), digits.target, None)
-    folder = raw / source
+    folder = find(raw, source)
     if not folder.is_dir():
-        raise StageError(f"{folder} is no folder: put the IDX files there, or set {SCIKIT_LEARN}")
+        raise StageError(
+            f"{folder} is not a folder: put the IDX files there, or set {SCIKIT_LEARN}"
+        )
     files = sorted([*folder.glob(f"*{IMAGES}"), *folder.glob(f"*{IMAGES}.gz")])
     if not files:
         raise StageError(f"{folder} has no file called NAME{IMAGES} or NAME{IMAGES}.gz")

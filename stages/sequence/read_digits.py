@@ -17,6 +17,7 @@ from stages.checkpoint import Checkpoint
 from stages.errors import StageError
 from stages.outputs import Outputs
 from stages.params import load
+from stages.raw import InnerPath
 from stages.sequence.cells import CELLS, Recurrent, State
 from stages.sequence.classification import confusion, scores
 from stages.sequence.contracts import CONFUSION
@@ -39,7 +40,7 @@ IMAGES_TO_JUDGE = 500
 class ReadDigitsParams(TrainingParams):
     """The section `sequence.read_digits`."""
 
-    source: str
+    source: InnerPath
     validation_share: float = Field(gt=0, lt=0.5)
     test_share: float = Field(gt=0, lt=0.5)
 
