@@ -20,7 +20,7 @@ from stages.contracts import Contract
 
 def stages(project: Path) -> list[PipelineStage]:
     with Repo(str(project)) as repo:
-        return list(repo.index.stages)
+        return [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
 
 
 STAGES = stages(ROOT)
