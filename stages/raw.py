@@ -38,8 +38,9 @@ def find(raw: Path, path: str) -> Path:
         here = ", ".join(sorted(brought)) or "nothing"
         top = raw.joinpath(*Path(path).parts[:1])
         raise StageError(
-            f"there is no {found}: put it there, or name another (in {raw}: {here}); `dvc exp run "
-            f"--temp` and `--queue` see only what `dvc add {top}` and `git add {top}.dvc` recorded"
+            f"there is no {found}: put it there, or name another (in {raw}: {here}); a copy of the "
+            "project, in which `dvc exp run --temp` and `--queue` work, lacks it until `dvc add "
+            f"{top}` and `git add {top}.dvc`, or else `--copy-paths {top}`"
         )
     above = [folder for folder in found.parents if raw in folder.parents]
     below = [Path(top, name) for top, names, _ in os.walk(found) for name in names]

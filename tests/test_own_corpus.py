@@ -44,6 +44,9 @@ def test_a_corpus_is_added_pushed_pulled_and_seen_by_experiments(project, tmp_pa
     assert "text.collect: there is no data/raw/mine: put it there" in lacks.stdout
     assert "`dvc add data/raw/mine` and `git add data/raw/mine.dvc`" in lacks.stdout
 
+    copied = run(project, *elsewhere, "text.collect.seed=2", "--copy-paths", "data/raw/mine")
+    assert copied.returncode == 0, copied.stdout
+
     added = run(project, "dvc", "add", "data/raw/mine")
     assert added.returncode == 0, added.stdout
     git(project, "add", "data/raw/mine.dvc")
