@@ -169,6 +169,7 @@ def test_one_value_changed_runs_only_its_dependents(finished_project):
         "cluster@documents",
         "project@words",
         "project@documents",
+        "summarize",
         "render_report",
     }
 
