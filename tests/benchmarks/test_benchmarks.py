@@ -236,6 +236,7 @@ def test_chorales(monkeypatch, capsys):
 
 def test_pipeline_asks_only_for_stages_of_the_graph(benchmark, tmp_path, monkeypatch):
     project = copy_project(tmp_path / "etude")
+    set_params(project / "params.yaml", {"corpus": "kiwi_manual"})  # the smallest
     graph = yaml.safe_load((project / "dvc.yaml").read_text(encoding="utf-8"))
     graph["stages"] = {"collect": graph["stages"]["collect"]}
     (project / "dvc.yaml").write_text(yaml.safe_dump(graph, width=1000), encoding="utf-8")
