@@ -1,6 +1,7 @@
 """Typed views on `params.yaml`. Every knob and its comment stand there; none has a default here."""
 
 import difflib
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,9 +27,11 @@ def load(section: str, model: type[Section]) -> Section:
 
     Raises:
         StageError: the file or the section is missing, or a key is unknown, missing or of the
-            wrong kind; the sentence names the key and what it may be.
+            wrong kind; the sentence names the key and what it may be. Or a key anywhere in the file
+            cannot be part of a stage's name and of a path.
     """
     values = _read(PARAMS_FILE)
+    _check_keys(values, "")
     for depth, key in enumerate(section.split(".")):
         if not isinstance(values, dict) or key not in values:
             missing = ".".join(section.split(".")[: depth + 1])
@@ -42,6 +45,24 @@ def load(section: str, model: type[Section]) -> Section:
 def load_file(path: Path, model: type[Section]) -> Section:
     """Read a whole YAML file and check it against `model`; errors as those of `load`."""
     return _validated(_read(path), model, str(path))
+
+
+def _check_keys(values: Any, section: str) -> None:
+    """Check that every key can be part of a section's dotted name, a path and a name in DVC."""
+    if not isinstance(values, dict):
+        return
+    for key, inner in values.items():
+        if not isinstance(key, str):
+            raise StageError(
+                f"{PARAMS_FILE}: the key {key!r} in '{section}' is not text: put it in quotes"
+            )
+        if not re.fullmatch(r"[\w-]+", key):
+            better = re.sub(r"[^\w-]+", "_", key)
+            raise StageError(
+                f"{PARAMS_FILE}: the key '{key}' in '{section}' has characters other than letters, "
+                f"digits, _ and -: rename it, for instance to '{better}'"
+            )
+        _check_keys(inner, f"{section}.{key}".lstrip("."))
 
 
 def _validated(values: Any, model: type[Section], place: str) -> Section:

@@ -35,6 +35,18 @@ def test_section_is_read_and_cannot_be_changed(params):
         ("room:\n  nobs: {}\n", "section 'room.knobs' is missing (did you mean 'nobs'?)"),
         ("room: 3\n", "section 'room.knobs' is missing"),
         ("", "section 'room' is missing"),
+        (
+            "room: {glove.6B: {}}",
+            "the key 'glove.6B' in 'room' has characters other than letters, d",
+        ),
+        ("room: {glove.6B: {}}", "rename it, for instance to 'glove_6B'"),
+        ("other: {a: {b c: 1}}", "the key 'b c' in 'other.a' has"),
+        ("other: {a/b: 1}", "the key 'a/b' in 'other' has"),
+        ("other: {a@b: 1}", "the key 'a@b' in 'other' has"),
+        ("other: {'${a}': 1}", "the key '${a}' in 'other' has"),
+        ("other: {'': 1}", "the key '' in 'other' has"),
+        ("other: {300: {}}", "the key 300 in 'other' is not text: put it in quotes"),
+        ("other: {on: {}}", "the key True in 'other' is not text"),
         ("room: [", "params.yaml is not YAML"),
     ],
 )
@@ -44,6 +56,11 @@ def test_mistake_is_told_in_one_sentence(params, text, sentence):
         load("room.knobs", Knobs)
     assert sentence in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_keys_of_letters_of_any_language_are_read(params):
+    params.write_text("room: {한국어-2_b: {window: 5, rate: 0.5}}")
+    assert load("room.한국어-2_b", Knobs).window == 5
 
 
 def test_missing_file_is_told(params):

@@ -29,6 +29,11 @@ IMPORTS = grimp.build_graph("stages", cache_dir=None)
 every_stage = pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.addressing)
 
 
+def test_lock_has_no_stage_that_is_gone():
+    locked = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+    assert set(locked) <= {stage.name for stage in STAGES}
+
+
 def words(stage: PipelineStage) -> list[str]:
     return shlex.split(stage.cmd)
 

@@ -1,4 +1,8 @@
-"""Write word vectors in word2vec's format, which other tools read: .txt or .vec, or binary .bin."""
+"""Write word vectors in word2vec's format, which other tools read: .txt or .vec, or binary .bin.
+
+A space ends a word in these files, so that the words of more than one are joined by `_`, as in
+word2vec's own.
+"""
 
 import argparse
 from pathlib import Path
@@ -6,6 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from gensim.models import KeyedVectors
 
+from stages.embedding.pretrained import word_in_file
 from stages.errors import StageError
 from stages.outputs import Outputs
 from stages.vectors import to_array
@@ -24,10 +29,21 @@ def main(argv: list[str] | None = None) -> None:
     table = pq.read_table(args.vectors)
     if not table["positions"].null_count:
         raise StageError(f"{args.vectors} is sparse, for which word2vec has no format")
+    words = table["token"].to_pylist()
+    row_of = {word: row for row, word in enumerate(words) if word_in_file(word) == word}
+    for row, word in enumerate(words):
+        row_of.setdefault(word_in_file(word), row)
+    kept = sorted(row_of, key=row_of.get)
     vectors = KeyedVectors(len(table["vector"][0]), count=0)
-    vectors.add_vectors(table["token"].to_pylist(), to_array(table["vector"]))
+    vectors.add_vectors(kept, to_array(table["vector"])[[row_of[name] for name in kept]])
     with Outputs() as outputs:
         vectors.save_word2vec_format(
             outputs.aside(args.target), binary=IS_BINARY[args.target.suffix], sort_attr=None
         )
     print(f"{args.target}: {len(vectors)} words of {vectors.vector_size} dimensions")
+    spaced = [word for word in words if word_in_file(word) != word]
+    if spaced:
+        print(
+            f"{len(spaced)} with spaces, such as '{spaced[0]}', are written with _ for each space; "
+            f"{len(words) - len(kept)} of them are left out, as another word is written so"
+        )

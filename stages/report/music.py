@@ -21,6 +21,7 @@ SCORES = {
     "empty_bar_share": "empty bars of a part",
     "consonance": "consonant intervals",
     "polyphony": "pitches that sound at once",
+    "notes_per_bar": "notes in a bar, all parts together",
 }
 
 
@@ -32,18 +33,26 @@ def build(inputs: Inputs) -> Page:
     curve = inputs.curves / "train_composer.csv"
     if not (scored and collected) or piece is None or not (wav.exists() and curve.exists()):
         return not_run("music", TITLE)
-    nearer = [name for name, row in scored["scores"].items() if row["nearer"] == "composer"]
     return Page(
         "music",
         TITLE,
-        f"On {len(nearer)} of {len(scored['scores'])} scores the composer's passages are closer "
-        "to held-out chorales than random notes are.",
+        _verdict(scored["scores"]),
         [
             Section("A piece", ["compose"], _piece(piece, wav, midi)),
             Section("Scores", ["score_composer"], _scores(scored, collected)),
             Section("Training", ["train_composer"], [_training(pd.read_csv(curve))]),
         ],
     )
+
+
+def _verdict(scores: dict) -> str:
+    nearer = [row["nearer"] for row in scores.values()]
+    verdict = (
+        f"On {nearer.count('composer')} of {len(scores)} scores the composer's passages are closer "
+        "to held-out chorales than random notes are."
+    )
+    beaten = [SCORES[name] for name, row in scores.items() if row["nearer"] == "random"]
+    return f"{verdict} Random notes beat it on: {', '.join(beaten)}." if beaten else verdict
 
 
 def _piece(piece: pd.DataFrame, wav: Path, midi: Path) -> list:
@@ -72,22 +81,23 @@ def _scores(scored: dict, collected: dict) -> list:
         ]
         for name, row in scored["scores"].items()
     ]
-    passages, density = scored["passages"], scored["notes_per_bar"]
+    passages = scored["passages"]
     return [
         Table(
             f"{number(passages['composer'])} composed passages beside "
             f"{number(passages['real'])} of held-out chorales and as many of random notes as were "
-            "composed; the last column says which of the two is nearer to real.",
+            "composed; the last column says which of the two is nearer to real. The scores have no "
+            "intervals. A random passage has as many notes as a real one, less those cut off by "
+            "others.",
             ["score", "real", "composer", "random", "nearer to real"],
             rows,
         ),
         Text(
             f"The composer learned from {number(collected['pieces']['train'])} of "
-            f"{number(collected['pieces']['total'])} chorales, moved to C major or A minor. It "
-            f"writes {number(density['composer'], 1)} notes a bar where the chorales have "
-            f"{number(density['real'], 1)}. {percent(scored['distinct_bars'])} of its bars are "
-            f"different from each other, and {percent(scored['bars_seen_in_training'])} stand in "
-            "the chorales that it learned from."
+            f"{number(collected['pieces']['total'])} chorales, moved to C major or A minor. "
+            f"{percent(scored['distinct_bars'])} of its bars are different from each other, and "
+            f"{percent(scored['bars_seen_in_training'])} stand in the chorales that it learned "
+            "from."
         ),
         Table(
             "Chorales of music21 that are not used, and why.",
