@@ -4,8 +4,10 @@ import dataclasses
 import gzip
 import importlib
 import itertools
+import json
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Annotated, get_args, get_origin, get_type_hints
@@ -263,6 +265,61 @@ def test_one_value_changed_runs_only_its_dependents(finished_project):
         "project@documents",
         "render_report",
     }
+
+
+def changed(project: Path) -> set[str]:
+    """Return the stages that `dvc repro` would run, not counting those that follow them."""
+    return set(json.loads(run(project, "dvc", "status", "--json").stdout))
+
+
+@pytest.mark.parametrize(
+    ("file", "rerun"),
+    [
+        (
+            "sequence/predict_chords.py",
+            {"predict_chords@rnn", "predict_chords@lstm_peephole"},
+        ),
+        (
+            "embedding/evaluate_embedding.py",
+            {f"evaluate_embedding@{key}" for key in ("onehot", "skipgram", "glove")},
+        ),
+        ("report/render_text.py", {"render_text"}),
+    ],
+)
+def test_an_edited_stage_reruns_nothing_else(finished_project, file, rerun):
+    source = finished_project / "stages" / file
+    before = source.read_bytes()
+    source.write_bytes(before + b"# edited\n")
+    try:
+        assert changed(finished_project) == rerun
+    finally:
+        source.write_bytes(before)
+
+
+def test_the_stage_of_the_contributors_guide_runs(finished_project, tmp_path):
+    project = copy_project(tmp_path)
+    shutil.copytree(finished_project / "data", project / "data", dirs_exist_ok=True)
+    guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    contract, module, params, declaration = re.findall(r"```\w+\n(.*?)```", guide, re.DOTALL)
+    text = project / "stages" / "text"
+    with (text / "contracts.py").open("a", encoding="utf-8") as file:
+        file.write(f"\n{contract}")
+    (text / "count_sentences.py").write_text(module, encoding="utf-8")
+    for name, added, before in (
+        ("params.yaml", params, "\nembedding:\n"),
+        ("dvc.yaml", declaration, "  # --- embedding"),
+    ):
+        file = project / name
+        content = file.read_text(encoding="utf-8")
+        assert before in content
+        file.write_text(content.replace(before, f"\n{added}{before}"), encoding="utf-8")
+    (stage,) = [own for own in stages(project) if own.name == "count_sentences"]
+    done = run(project, *shlex.split(stage.cmd)[2:])
+    assert done.returncode == 0, done.stdout
+    counts = pq.read_table(project / "data/text/sentence_counts.parquet").to_pylist()
+    tokenized = json.loads((finished_project / "reports/metrics/tokenize.json").read_text())
+    assert [row["split"] for row in counts] == ["train", "validation", "test"]
+    assert all(0 < row["sentences"] <= tokenized["sentences"][row["split"]] for row in counts)
 
 
 def test_corpus_is_switched_by_one_choice_and_back_from_the_cache(finished_project):

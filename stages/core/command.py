@@ -210,16 +210,20 @@ def check(commands: Iterable[str]) -> list[str]:
     for name, arguments, options in calls:
         module = importlib.import_module(f"stages.{name}")
         hints = get_type_hints(module.main, include_extras=True)
-        try:
-            for option in options:
-                value = arguments[option.name]
-                if option.kind == "Params" or (option.kind == "Input" and value not in written):
+        wrong = False
+        for option in options:
+            value = arguments[option.name]
+            if option.kind == "Params" or (option.kind == "Input" and value not in written):
+                try:
                     arguments[option.name] = _value(option.name, hints[option.name], value, None)
-            if hasattr(module, "check"):
-                wanted = inspect.signature(module.check).parameters
-                module.check(**{key: arguments[key] for key in wanted})
-        except StageError as error:
-            found[str(error)] = None
+                except StageError as error:
+                    found[str(error)], wrong = None, True
+        if hasattr(module, "check") and not wrong:
+            try:
+                names = inspect.signature(module.check).parameters
+                module.check(**{key: arguments[key] for key in names})
+            except StageError as error:
+                found[str(error)] = None
     return list(found)
 
 
@@ -244,8 +248,13 @@ def run(argv: list[str]) -> int:
         print(f"no stage is called '{name}'{meant}", file=sys.stderr)
         return 2
     arguments = parse(name, known[name], rest)  # before the module is imported: that takes seconds
+    return reported(name, lambda: importlib.import_module(f"stages.{name}").main(**arguments))
+
+
+def reported(name: str, call: Callable[[], None]) -> int:
+    """Call a function, print what it fails with as one sentence, and return the exit status."""
     try:
-        importlib.import_module(f"stages.{name}").main(**arguments)
+        call()
     except StageError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 1

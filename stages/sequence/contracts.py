@@ -5,7 +5,6 @@ import pyarrow as pa
 from stages.core.contracts import Contract
 
 PARAGRAPHS = Contract(
-    "paragraphs",
     pa.schema(
         [
             pa.field("temperature", pa.float64(), nullable=False),
@@ -19,7 +18,6 @@ PARAGRAPHS = Contract(
 )
 
 SENTENCES = Contract(
-    "sentences",
     pa.schema(
         [
             pa.field("surprise", pa.string(), nullable=False),
@@ -38,12 +36,11 @@ SENTENCES = Contract(
 )
 
 GRADIENTS = Contract(
-    "gradients",
     pa.schema(
         [
             pa.field("gap", pa.int64(), nullable=False),
             pa.field("training", pa.string(), nullable=False),
-            # From the last step, which is 0, towards the first.
+            # Counted from the last step, which is 0.
             pa.field("steps_back", pa.int64(), nullable=False),
             pa.field("gradient_norm", pa.float64(), nullable=False),
         ]
@@ -57,7 +54,6 @@ GRADIENTS = Contract(
 )
 
 CONFUSION = Contract(
-    "confusion",
     pa.schema(
         [
             pa.field("truth", pa.string(), nullable=False),
@@ -69,12 +65,11 @@ CONFUSION = Contract(
         ("ExpectCompoundColumnsToBeUnique", {"column_list": ["truth", "prediction"]}),
         ("ExpectColumnValuesToBeBetween", {"column": "count", "min_value": 1}),
     ),
-    # A corpus without labels has nothing to confuse.
+    # Empty for a corpus without labels.
     min_rows=0,
 )
 
-MOVED_WORDS = Contract(
-    "moved_words",
+ATTRIBUTIONS = Contract(
     pa.schema(
         [
             pa.field("doc_id", pa.string(), nullable=False),
@@ -84,7 +79,7 @@ MOVED_WORDS = Contract(
             pa.field("probability", pa.float64(), nullable=False),
             pa.field("rank", pa.int32(), nullable=False),
             pa.field("token", pa.string(), nullable=False),
-            # Of the log-odds of the prediction, in nats.
+            # Fall of the log-odds of the prediction when the token is removed, in nats.
             pa.field("change", pa.float64(), nullable=False),
         ]
     ),
@@ -93,7 +88,7 @@ MOVED_WORDS = Contract(
         ("ExpectCompoundColumnsToBeUnique", {"column_list": ["doc_id", "token"]}),
         ("ExpectColumnValuesToBeBetween", {"column": "rank", "min_value": 1}),
         (
-            # A softmax may pass 1 by its rounding.
+            # Rounding can take a softmax slightly above 1.
             "ExpectColumnValuesToBeBetween",
             {"column": "probability", "min_value": 0, "max_value": 1.000001},
         ),

@@ -1,6 +1,5 @@
-"""Train a model that reads images row by row and says which digit each shows."""
+"""Train a model that reads images row by row and predicts which digit each shows."""
 
-import argparse
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,26 +13,29 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stages.core.checkpoint import Checkpoint
+from stages.core.command import Input, command
 from stages.core.errors import StageError
-from stages.core.outputs import Outputs
-from stages.core.params import load
-from stages.sequence.cells import CELLS, Recurrent, State
-from stages.sequence.classification import confusion, scores
+from stages.core.outputs import Output, Table
+from stages.metrics.read_digits import ReadDigitsMetrics
+from stages.sequence.classification.evaluation import predict, validate
+from stages.sequence.classification.scores import confusion as count_confusion
+from stages.sequence.classification.scores import scores
 from stages.sequence.contracts import CONFUSION
-from stages.sequence.images import SCIKIT_LEARN, Images, read_images
-from stages.sequence.training import (
+from stages.sequence.images import Images, image_files, read_images
+from stages.sequence.recurrent.batching import shuffle
+from stages.sequence.recurrent.cells import Recurrent, State
+from stages.sequence.recurrent.model_files import save_model
+from stages.sequence.recurrent.params import TrainingParams
+from stages.sequence.recurrent.training import (
     Batch,
-    TrainingParams,
     check_memory,
-    count,
     fit,
     prepare,
-    save_model,
-    shuffled,
+    training_costs,
 )
 
-# Images at once where no gradient is needed.
-IMAGES_TO_JUDGE = 500
+# Images in a batch of the evaluation, which needs no gradient.
+EVALUATION_IMAGES = 500
 
 
 class ReadDigitsParams(TrainingParams):
@@ -45,14 +47,28 @@ class ReadDigitsParams(TrainingParams):
 
 
 class Split(NamedTuple):
-    """Images as sequences of rows, of shape (images, rows, columns), and their classes."""
+    """Images of a split.
+
+    Attributes:
+        rows: images as sequences of rows, (images, rows, columns)
+        classes: class of each image, (images,)
+    """
 
     rows: Tensor
     classes: Tensor
 
 
 class DigitModel(nn.Module):
-    """Stacked cells that read the rows of an image, and a log-odds for each class at the end."""
+    """Stacked cells that read the rows of an image, and the log-odds of each class.
+
+    Args:
+        cell: key of `CELLS`
+        columns: pixels in a row
+        classes: labels in the order of the outputs
+        hidden_size: width of each layer
+        layers: number of layers
+        dropout: shares before, between and after the layers
+    """
 
     def __init__(
         self,
@@ -68,26 +84,26 @@ class DigitModel(nn.Module):
         self.output = nn.Linear(hidden_size, len(classes))
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Return log-odds of shape (batch, classes).
+        """Return the log-odds of the classes, (batch, classes).
 
         Args:
-            rows: of images, from top to bottom, of shape (time, batch, columns).
+            rows: rows of the images from top to bottom, (time, batch, columns)
         """
         hidden, _ = self.recurrent(rows)  # (time, batch, hidden)
         return self.output(hidden[-1])
 
 
 def split(images: Images, params: ReadDigitsParams) -> tuple[dict[str, Split], list[int]]:
-    """Return the images in three splits, and the labels that the classes stand for.
+    """Return the images in three splits, and the label of each class.
 
-    What the source holds out for the test stays there; the rest is drawn.
+    Images that the source assigns to the test split stay there; the others are drawn.
 
     Raises:
-        StageError: a split would have no image, or all images have the same label.
+        StageError: a split has no image, or all images have the same label
     """
     labels, classes = np.unique(images.labels, return_inverse=True)
     if len(labels) < 2:
-        raise StageError(f"{params.source} has images of a single label: there is nothing to learn")
+        raise StageError(f"{params.source} has only images of one label: bring another label")
     order = np.random.default_rng(params.seed).permutation(len(classes))
     if images.is_test is None:
         n_test = round(params.test_share * len(order))
@@ -95,18 +111,19 @@ def split(images: Images, params: ReadDigitsParams) -> tuple[dict[str, Split], l
     else:
         test, others = order[images.is_test[order]], order[~images.is_test[order]]
     n_validation = round(params.validation_share * len(order))
-    places = {"train": others[n_validation:], "validation": others[:n_validation], "test": test}
-    if not all(map(len, places.values())):
-        sizes = ", ".join(f"{name} {len(own)}" for name, own in places.items())
+    indices = {"train": others[n_validation:], "validation": others[:n_validation], "test": test}
+    if not all(map(len, indices.values())):
+        sizes = ", ".join(f"{name} {len(part)}" for name, part in indices.items())
         raise StageError(f"{params.source} has too few images to split ({sizes}): bring more")
-    pixels, numbers = torch.from_numpy(images.pixels), torch.from_numpy(classes)
-    return {name: Split(pixels[own], numbers[own]) for name, own in places.items()}, labels.tolist()
+    rows, classes = torch.from_numpy(images.pixels), torch.from_numpy(classes)
+    splits = {name: Split(rows[part], classes[part]) for name, part in indices.items()}
+    return splits, labels.tolist()
 
 
 def batches(part: Split, params: ReadDigitsParams, epoch: int) -> Iterator[Batch]:
-    """Yield rows, of shape (time, batch, columns), and classes, of shape (batch,)."""
-    for places in shuffled(len(part.rows), params.batch_size, params.seed, epoch):
-        yield part.rows[places].transpose(0, 1), part.classes[places]
+    """Yield the rows of images, (time, batch, columns), and their classes, (batch,)."""
+    for indices in shuffle(len(part.rows), params.batch_size, params.seed, epoch):
+        yield part.rows[indices].transpose(0, 1), part.classes[indices]
 
 
 def loss(model: DigitModel, batch: Batch, state: State) -> tuple[Tensor, int, State]:
@@ -115,81 +132,57 @@ def loss(model: DigitModel, batch: Batch, state: State) -> tuple[Tensor, int, St
     return functional.cross_entropy(model(rows), classes), len(classes), None
 
 
-@torch.no_grad()
 def log_odds(model: DigitModel, rows: Tensor) -> Tensor:
-    """Return the log-odds of each class for images (images, rows, columns): (images, classes)."""
-    model.eval()
-    device = next(model.parameters()).device
-    parts = [model(part.transpose(0, 1).to(device)) for part in rows.split(IMAGES_TO_JUDGE)]
-    return torch.cat(parts).cpu()
+    """Return the log-odds of the classes, (images, classes), for (images, rows, columns)."""
+    return predict(model, ((part.transpose(0, 1),) for part in rows.split(EVALUATION_IMAGES)))
 
 
-def validate(model: DigitModel, part: Split) -> dict[str, float]:
-    """Return the mean cross-entropy in nats, and the accuracy."""
-    outputs = log_odds(model, part.rows)
-    return {
-        "loss": functional.cross_entropy(outputs, part.classes).item(),
-        "accuracy": (outputs.argmax(1) == part.classes).double().mean().item(),
-    }
+@command
+def main(
+    *,
+    params: ReadDigitsParams,
+    cell: str,
+    raw: Input,
+    model: Output,
+    confusion: Table[CONFUSION],
+    curve: Output,
+    metrics: Output,
+) -> None:
+    """Train a model that reads images row by row and predicts which digit each shows.
 
-
-def main(argv: list[str] | None = None) -> None:
-    """Read the arguments, train, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cell", choices=list(CELLS))
-    parser.add_argument("raw", type=Path, help="folder that params' source is a folder of")
-    parser.add_argument("model", type=Path)
-    parser.add_argument("confusion", type=Path)
-    parser.add_argument("curve", type=Path)
-    parser.add_argument("metrics", type=Path)
-    parser.add_argument("validation", type=Path)
-    parser.add_argument("--params", required=True)
-    args = parser.parse_args(argv)
-    params = load(args.params, ReadDigitsParams)
-
+    Args:
+        cell: recurrent cell; sequence.cells lists them
+        raw: folder that contains the folder of the images
+    """
     device = prepare(params)
-    splits, labels = split(read_images(params.source, args.raw), params)
+    splits, labels = split(read_images(params.source, raw), params)
     n_images, n_rows, n_columns = splits["train"].rows.shape
-    arguments = {
-        "cell": args.cell,
-        "columns": n_columns,
-        "classes": labels,
-        "hidden_size": params.hidden_size,
-        "layers": params.layers,
-        "dropout": params.dropout.shares(),
-    }
-    model = DigitModel(**arguments)
-    check_memory(model.recurrent, n_rows, params.batch_size, device)
-    inputs = []
-    if params.source != SCIKIT_LEARN:
-        inputs = sorted((args.raw / params.source).glob("*-ubyte*"))
-    checkpoint = Checkpoint(args.model, params, inputs, Path(__file__).parent)
-    model, history = fit(
-        model.to(device),
+    arguments = {"cell": cell, "columns": n_columns, "classes": labels, **params.stack()}
+    network = DigitModel(**arguments)
+    check_memory(network.recurrent, n_rows, params.batch_size, device)
+    validation, test = splits["validation"], splits["test"]
+    network, history = fit(
+        network.to(device),
         lambda epoch: batches(splits["train"], params, epoch),
         math.ceil(n_images / params.batch_size),
         loss,
-        lambda model: validate(model, splits["validation"]),
+        lambda network: validate(log_odds(network, validation.rows), validation.classes),
         params,
-        checkpoint,
+        Checkpoint(model, params, image_files(params.source, raw), Path(__file__)),
     )
 
-    test = splits["test"]
-    truth = [str(labels[number]) for number in test.classes]
-    predictions = [str(labels[number]) for number in log_odds(model, test.rows).argmax(1)]
-    with Outputs(args.validation) as outputs:
-        save_model(model, arguments, outputs.aside(args.model))
-        outputs.table(args.confusion, CONFUSION, confusion(truth, predictions))
-        pd.DataFrame(history).to_csv(outputs.aside(args.curve), index=False)
-        outputs.json(
-            args.metrics,
-            {
-                "source": params.source,
-                "rows": n_rows,
-                "columns": n_columns,
-                "images": {name: len(own.rows) for name, own in splits.items()},
-                **scores(truth, predictions),
-                **count(model, model.recurrent, history),
-            },
+    truth = [str(labels[class_]) for class_ in test.classes]
+    predictions = [str(labels[class_]) for class_ in log_odds(network, test.rows).argmax(1)]
+    save_model(network, arguments, model.path)
+    confusion.write(count_confusion(truth, predictions))
+    curve.write_csv(pd.DataFrame(history))
+    metrics.write_json(
+        ReadDigitsMetrics(
+            source=params.source,
+            rows=n_rows,
+            columns=n_columns,
+            images={name: len(part.rows) for name, part in splits.items()},
+            **scores(truth, predictions),
+            **training_costs(network, network.recurrent, history),
         )
-    checkpoint.remove()
+    )

@@ -1,7 +1,5 @@
-"""Classify documents by majority and by TF-IDF: what a recurrent model has to beat."""
+"""Classify documents by majority and by TF-IDF: the baselines of the recurrent classifiers."""
 
-import argparse
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -10,30 +8,32 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
-from stages.core.outputs import Outputs
-from stages.core.params import Params, load
+from stages.core.command import Input, command
+from stages.core.outputs import Output
+from stages.core.params import Params
 from stages.core.progress import progress
-from stages.sequence.classification import scores
-from stages.sequence.documents import Documents, read_labelled, why_unscored
+from stages.metrics.score_document_baselines import ScoreDocumentBaselinesMetrics
+from stages.sequence.classification.documents import Documents, read_labelled, why_unscored
+from stages.sequence.classification.scores import scores
 
 
 class BaselineParams(Params):
-    """The section `sequence.document_baselines`."""
+    """The section `sequence.score_document_baselines`."""
 
     c: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)
 
 
 def majority(splits: dict[str, Documents]) -> list[str]:
-    """Return predictions for the test split: the commonest label of training, everywhere."""
+    """Return the predictions for the test split: always the most frequent training label."""
     labels, counts = np.unique(splits["train"].labels, return_counts=True)
     return [str(labels[counts.argmax()])] * len(splits["test"].labels)
 
 
 def tf_idf(splits: dict[str, Documents], c: list[float]) -> tuple[list[str], float]:
-    """Return predictions for the test split and the regularization that validation chose.
+    """Return the predictions for the test split, and the C that the validation split chose.
 
-    A logistic regression for each label against the rest, on words weighted by 1 + log of their
-    count and by their rarity. Of equally good values of C the smallest is taken.
+    One logistic regression per label, against the rest, on TF-IDF with 1 + log of the counts.
+    Among equally good values of C the smallest is chosen.
     """
     vectorizer = TfidfVectorizer(analyzer=list, sublinear_tf=True)
     train = vectorizer.fit_transform(splits["train"].tokens)
@@ -47,25 +47,21 @@ def tf_idf(splits: dict[str, Documents], c: list[float]) -> tuple[list[str], flo
     return [str(label) for label in models[best].predict(test)], best
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Read the arguments, classify, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tokens", type=Path)
-    parser.add_argument("metrics", type=Path)
-    parser.add_argument("--params", required=True)
-    args = parser.parse_args(argv)
-    params = load(args.params, BaselineParams)
-
-    splits = read_labelled(args.tokens)
+@command
+def main(*, params: BaselineParams, tokens: Input, metrics: Output) -> None:
+    """Classify documents by majority and by TF-IDF: the baselines of the recurrent classifiers."""
+    splits = read_labelled(tokens)
     unscored = why_unscored(splits)
     if unscored:
-        metrics = {"unscored": unscored, "majority": None, "tf_idf": None}
-    else:
-        truth = splits["test"].labels
-        predictions, c = tf_idf(splits, params.c)
-        metrics = {
-            "majority": scores(truth, majority(splits)),
-            "tf_idf": {**scores(truth, predictions), "c": c},
-        }
-    with Outputs() as outputs:
-        outputs.json(args.metrics, metrics)
+        metrics.write_json(
+            ScoreDocumentBaselinesMetrics(unscored=unscored, majority=None, tf_idf=None)
+        )
+        return
+    truth = splits["test"].labels
+    predictions, c = tf_idf(splits, params.c)
+    metrics.write_json(
+        ScoreDocumentBaselinesMetrics(
+            majority=scores(truth, majority(splits)),
+            tf_idf={**scores(truth, predictions), "c": c},
+        )
+    )

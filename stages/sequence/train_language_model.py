@@ -1,6 +1,5 @@
 """Train a recurrent language model on the tokens, starting from trained word vectors."""
 
-import argparse
 import math
 import re
 from collections.abc import Iterator
@@ -15,34 +14,42 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from stages.core.checkpoint import Checkpoint
+from stages.core.command import Input, command
 from stages.core.errors import StageError
-from stages.core.outputs import Outputs
-from stages.core.params import load
+from stages.core.outputs import Output, Table
 from stages.core.progress import progress
 from stages.core.vectors import to_array
-from stages.sequence.cells import CELLS, State
+from stages.metrics.train_language_model import TrainLanguageModelMetrics
 from stages.sequence.contracts import PARAGRAPHS, SENTENCES
-from stages.sequence.corpus import END_NUMBER, UNKNOWN_NUMBER, Corpus, judged, read
-from stages.sequence.language_model import LanguageModel
-from stages.sequence.training import (
+from stages.sequence.language.model import LanguageModel
+from stages.sequence.language.streams import (
+    END_ID,
+    UNKNOWN_ID,
+    TokenStreams,
+    evaluation_streams,
+    read_streams,
+)
+from stages.sequence.recurrent.cells import State
+from stages.sequence.recurrent.model_files import save_model
+from stages.sequence.recurrent.params import TrainingParams
+from stages.sequence.recurrent.training import (
     Batch,
-    TrainingParams,
     check_memory,
-    count,
     fit,
     prepare,
-    save_model,
+    training_costs,
 )
 
-# Steps at once where no gradient is needed.
-STEPS_TO_JUDGE = 512
-# Sentences that are shorter or know fewer of their words are not shown: their surprise says little.
+# Steps in a batch of the evaluation, which needs no gradient.
+EVALUATION_STEPS = 512
+# Shorter sentences, and those with a smaller share of known words, are not shown: their surprisal
+# says little.
 SHORTEST_SENTENCE = 5
 KNOWN_SHARE = 0.8
 
 
 class LanguageModelParams(TrainingParams):
-    """The section `sequence.language_model`."""
+    """The section `sequence.train_language_model`."""
 
     cutoffs: list[int]
     truncation_steps: int = Field(ge=1)
@@ -59,20 +66,20 @@ class LanguageModelParams(TrainingParams):
 
 
 def columns(stream: np.ndarray, batch_size: int) -> Tensor:
-    """Cut `stream` into `batch_size` equal runs, of shape (time, batch); a rest is left out."""
+    """Cut a stream into `batch_size` equal runs, (time, batch), without the remainder."""
     time = len(stream) // batch_size
     return torch.from_numpy(stream[: time * batch_size]).view(batch_size, time).t().contiguous()
 
 
 def windows(text: Tensor, steps: int) -> Iterator[Batch]:
-    """Yield (words, following words) of at most `steps` steps, each of shape (time, batch)."""
+    """Yield token ids and those of the next tokens, each (time, batch), `steps` steps at most."""
     for start in range(0, len(text) - 1, steps):
         end = min(start + steps, len(text) - 1)
         yield text[start:end], text[start + 1 : end + 1]
 
 
 def loss(model: LanguageModel, batch: Batch, state: State) -> tuple[Tensor, int, State]:
-    """Return the mean surprisal in nats per word, the number of words, and the new state."""
+    """Return the mean surprisal in nats per token, the number of tokens, and the new state."""
     words, following = batch
     features, state = model(words, state)
     nats = model.surprisal(features.flatten(0, 1), following.flatten())
@@ -81,12 +88,12 @@ def loss(model: LanguageModel, batch: Batch, state: State) -> tuple[Tensor, int,
 
 @torch.no_grad()
 def surprisals(model: LanguageModel, stream: np.ndarray) -> np.ndarray:
-    """Return the surprisal of each word of `stream` but the first, in nats, as (words - 1,)."""
+    """Return the surprisal in nats of each token of `stream` but the first, (tokens - 1,)."""
     model.eval()
     device = next(model.parameters()).device
     text, state, parts = columns(stream, 1), None, []
-    total = -(-(len(text) - 1) // STEPS_TO_JUDGE)
-    for batch in progress(windows(text, STEPS_TO_JUDGE), "perplexity", total):
+    total = -(-(len(text) - 1) // EVALUATION_STEPS)
+    for batch in progress(windows(text, EVALUATION_STEPS), "perplexity", total):
         words, following = (part.to(device) for part in batch)
         features, state = model(words, state)
         nats = model.surprisal(features.flatten(0, 1), following.flatten())
@@ -96,45 +103,47 @@ def surprisals(model: LanguageModel, stream: np.ndarray) -> np.ndarray:
 
 @torch.no_grad()
 def sample(model: LanguageModel, words: list[str], n: int, temperature: float, seed: int) -> str:
-    """Return a paragraph of `n` words drawn from `model`, without unknown words."""
+    """Return a paragraph of `n` words drawn from the model, without unknown words."""
     model.eval()
     device = next(model.parameters()).device
     generator = torch.Generator().manual_seed(seed)
-    number, state, drawn = END_NUMBER, None, []
+    token_id, state, drawn = END_ID, None, []
     while len(drawn) < n:
-        features, state = model(torch.tensor([[number]], device=device), state)
+        features, state = model(torch.tensor([[token_id]], device=device), state)
         logits = model.log_probabilities(features[0])[0].cpu() / temperature  # (words,)
-        logits[UNKNOWN_NUMBER] = -math.inf
-        if number == END_NUMBER:
-            logits[END_NUMBER] = -math.inf
-        number = int(torch.multinomial(logits.softmax(0), 1, generator=generator))
-        drawn.append("." if number == END_NUMBER else words[number])
+        logits[UNKNOWN_ID] = -math.inf
+        if token_id == END_ID:
+            logits[END_ID] = -math.inf
+        token_id = int(torch.multinomial(logits.softmax(0), 1, generator=generator))
+        drawn.append("." if token_id == END_ID else words[token_id])
     return readable(drawn)
 
 
 def readable(words: list[str]) -> str:
-    """Join words; clitics, which the Penn Treebank's rules set apart (does n't), and full stops."""
+    """Join words, and attach full stops and clitics, which Penn Treebank rules split (does n't)."""
     return re.sub(r" (n't\b|'\w+\b|\.)", r"\1", " ".join(words))
 
 
-def extreme_sentences(corpus: Corpus, nats: np.ndarray, n: int) -> pa.Table:
+def extreme_sentences(streams: TokenStreams, nats: np.ndarray, n: int) -> pa.Table:
     """Return the `n` most and the `n` least surprising sentences of the test split.
 
+    Sentences that are too short or have too few known words are skipped.
+
     Args:
-        corpus: its sentences are taken that are long and known enough to say something.
-        nats: the surprisal of each word of the test split but the first.
-        n: how many of each.
+        streams: token streams
+        nats: surprisal of each token of the test split but the first, (tokens - 1,), in nats
+        n: number of sentences of each kind
     """
-    stream = corpus.streams["test"]
-    ends = np.flatnonzero(stream == END_NUMBER)
+    stream = streams.splits["test"]
+    ends = np.flatnonzero(stream == END_ID)
     rows = []
-    # The first sentence, whose first word nobody predicted, is left out.
+    # The first sentence is left out, since its first word is not predicted.
     for start, end in zip(ends[:-1] + 1, ends[1:], strict=True):
         sentence = stream[start:end]
-        known = (sentence != UNKNOWN_NUMBER).sum()
+        known = (sentence != UNKNOWN_ID).sum()
         if len(sentence) >= SHORTEST_SENTENCE and known >= KNOWN_SHARE * len(sentence):
-            text = readable([corpus.words[number] for number in sentence])
-            # With the end of the sentence, which is predicted, too.
+            text = readable([streams.words[token_id] for token_id in sentence])
+            # The mean includes the predicted end of the sentence.
             rows.append({"text": text, "nats_per_word": nats[start - 1 : end].mean()})
     ranked = pd.DataFrame(rows, columns=["text", "nats_per_word"]).sort_values(
         "nats_per_word", kind="stable", ignore_index=True
@@ -149,7 +158,7 @@ def extreme_sentences(corpus: Corpus, nats: np.ndarray, n: int) -> pa.Table:
 
 
 def read_vectors(path: Path, words: list[str]) -> Tensor:
-    """Return the vector of each word, of shape (words, dimensions); zeros where it has none."""
+    """Return the vector of each word, (words, dimensions); zeros for words without one."""
     table = pq.read_table(path)
     row_of = {token: row for row, token in enumerate(table["token"].to_pylist())}
     trained = to_array(table["vector"])
@@ -160,78 +169,70 @@ def read_vectors(path: Path, words: list[str]) -> Tensor:
     return torch.from_numpy(vectors)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Read the arguments, train, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cell", choices=list(CELLS))
-    parser.add_argument("tokens", type=Path)
-    parser.add_argument("vocabulary", type=Path)
-    parser.add_argument("vectors", type=Path)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("paragraphs", type=Path)
-    parser.add_argument("sentences", type=Path)
-    parser.add_argument("curve", type=Path)
-    parser.add_argument("metrics", type=Path)
-    parser.add_argument("validation", type=Path)
-    parser.add_argument("--params", required=True)
-    args = parser.parse_args(argv)
-    params = load(args.params, LanguageModelParams)
+@command
+def main(
+    *,
+    params: LanguageModelParams,
+    cell: str,
+    tokens: Input,
+    vocabulary: Input,
+    vectors: Input,
+    model: Output,
+    paragraphs: Table[PARAGRAPHS],
+    sentences: Table[SENTENCES],
+    curve: Output,
+    metrics: Output,
+) -> None:
+    """Train a recurrent language model on the tokens, starting from trained word vectors.
 
+    Args:
+        cell: recurrent cell; sequence.cells lists them
+        paragraphs: paragraphs drawn from the model
+        sentences: most and least surprising test sentences
+    """
     device = prepare(params)
-    corpus = read(args.tokens, args.vocabulary)
-    text = columns(corpus.streams["train"], params.batch_size)
+    streams = read_streams(tokens, vocabulary)
+    train = streams.splits["train"]
+    text = columns(train, params.batch_size)
     if len(text) < 2:
         raise StageError(
-            f"the training split has {len(corpus.streams['train'])} words, too few for a batch of "
-            f"{params.batch_size}: lower batch_size or bring more text"
+            f"the training split has {len(train)} words, too few for a batch of "
+            f"{params.batch_size}: lower {params.section}.batch_size or bring more text"
         )
-    vectors = read_vectors(args.vectors, corpus.words)
+    word_vectors = read_vectors(vectors, streams.words)
     arguments = {
-        "cell": args.cell,
-        "n_words": len(corpus.words),
-        "dimensions": vectors.shape[1],
-        "hidden_size": params.hidden_size,
-        "layers": params.layers,
-        "dropout": params.dropout.shares(),
+        "cell": cell,
+        "n_words": len(streams.words),
+        "dimensions": word_vectors.shape[1],
+        **params.stack(),
         "cutoffs": params.cutoffs,
     }
-    model = LanguageModel(**arguments)
-    check_memory(model.recurrent, params.truncation_steps, params.batch_size, device)
-    counts = np.bincount(corpus.streams["train"], minlength=len(corpus.words))
-    model.start_from(vectors, torch.from_numpy(counts))
-    inputs = [args.tokens, args.vocabulary, args.vectors]
-    checkpoint = Checkpoint(args.model, params, inputs, Path(__file__).parent)
-    model, history = fit(
-        model.to(device),
+    network = LanguageModel(**arguments)
+    check_memory(network.recurrent, params.truncation_steps, params.batch_size, device)
+    counts = np.bincount(train, minlength=len(streams.words))
+    network.start_from(word_vectors, torch.from_numpy(counts))
+    network, history = fit(
+        network.to(device),
         lambda epoch: windows(text, params.truncation_steps),
         -(-(len(text) - 1) // params.truncation_steps),
         loss,
-        lambda model: {"loss": surprisals(model, corpus.streams["validation"]).mean()},
+        lambda network: {"loss": surprisals(network, streams.splits["validation"]).mean()},
         params,
-        checkpoint,
+        Checkpoint(model, params, [tokens, vocabulary, vectors], Path(__file__)),
     )
 
-    nats = {split: surprisals(model, stream) for split, stream in judged(corpus).items()}
-    paragraphs = {
-        temperature: sample(model, corpus.words, params.sample_words, temperature, params.seed)
+    nats = {split: surprisals(network, ids) for split, ids in evaluation_streams(streams).items()}
+    samples = {
+        temperature: sample(network, streams.words, params.sample_words, temperature, params.seed)
         for temperature in params.sample_temperatures
     }
-    with Outputs(args.validation) as outputs:
-        save_model(model, arguments, outputs.aside(args.model))
-        outputs.table(
-            args.paragraphs,
-            PARAGRAPHS,
-            pa.table({"temperature": list(paragraphs), "text": list(paragraphs.values())}),
+    save_model(network, arguments, model.path)
+    paragraphs.write(pa.table({"temperature": list(samples), "text": list(samples.values())}))
+    sentences.write(extreme_sentences(streams, nats["test"], params.sentences))
+    curve.write_csv(pd.DataFrame(history))
+    metrics.write_json(
+        TrainLanguageModelMetrics(
+            perplexity={split: math.exp(values.mean()) for split, values in nats.items()},
+            **training_costs(network, network.recurrent, history),
         )
-        outputs.table(
-            args.sentences, SENTENCES, extreme_sentences(corpus, nats["test"], params.sentences)
-        )
-        pd.DataFrame(history).to_csv(outputs.aside(args.curve), index=False)
-        outputs.json(
-            args.metrics,
-            {
-                "perplexity": {split: math.exp(own.mean()) for split, own in nats.items()},
-                **count(model, model.recurrent, history),
-            },
-        )
-    checkpoint.remove()
+    )

@@ -51,12 +51,15 @@ def test_an_output_that_was_not_written_is_named(tmp_path):
 
 def test_results_of_a_broken_contract_are_kept(tmp_path):
     good, bad = tmp_path / "good.parquet", tmp_path / "bad.parquet"
-    with pytest.raises(ContractBreach, match=r"table .*bad\.parquet breaks its contract: column"):
-        with Staging(tmp_path / "validation.json") as staging:
-            staging.table(good, NUMBERS).write(pa.table({"n": [1]}))
-            staging.table(bad, NUMBERS).write(pa.table({"n": [-1]}))
+    validation = tmp_path / "validation.json"
+    breach = pytest.raises(
+        ContractBreach, match=r"table .*bad\.parquet breaks its contract: column"
+    )
+    with breach, Staging(validation) as staging:
+        staging.table(good, NUMBERS).write(pa.table({"n": [1]}))
+        staging.table(bad, NUMBERS).write(pa.table({"n": [-1]}))
     assert [path.name for path in tmp_path.iterdir()] == ["validation.json"]
-    results = json.loads((tmp_path / "validation.json").read_text())
+    results = json.loads(validation.read_text())
     assert [results[str(path)]["success"] for path in (good, bad)] == [True, False]
 
 

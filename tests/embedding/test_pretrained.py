@@ -10,11 +10,11 @@ from corpora import vocabulary
 from gensim.models import FastText, KeyedVectors
 from gensim.models.fasttext import save_facebook_model
 
-from stages.embedding import export
-from stages.embedding.contracts import VECTORS as VECTORS_CONTRACT
-from stages.embedding.model import read_model
 from stages.core.errors import StageError
 from stages.core.vectors import to_column
+from stages.embedding.contracts import VECTORS as VECTORS_CONTRACT
+from stages.embedding.models.model import read_model
+from tools import export_vectors
 
 WORDS = ["w1", "w2", "elsewhere", "w3"]
 VECTORS = np.arange(12, dtype=np.float32).reshape(4, 3)
@@ -161,7 +161,7 @@ def test_what_is_exported_is_read_back(load, folder, train, name, capsys):
         pa.nulls(len(words), pa.list_(pa.int32())),
     ]
     pq.write_table(pa.table(columns, schema=VECTORS_CONTRACT.schema), "vectors.parquet")
-    export.main(["vectors.parquet", name])
+    export_vectors.main(["vectors.parquet", name])
     said = capsys.readouterr().out
     assert f"{name}: 6 words of 3 dimensions" in said
     assert "3 with spaces, such as '가상 도시', are written with _ for each space; 1 of" in said
@@ -266,5 +266,5 @@ def test_another_file_than_meant_is_told(load, folder):
         StageError, match=r"a\.txt has the SHA-256 [0-9a-f]{64}, not 0{64}: if this"
     ):
         load("a.txt", "0" * 64)
-    with pytest.raises(StageError, match=r"b\.txt is not there: put the file"):
+    with pytest.raises(StageError, match=r"b\.txt does not exist: put the file"):
         load("b.txt", "0" * 64)

@@ -10,6 +10,7 @@ import torch
 import yaml
 
 from stages.core.errors import StageError
+from stages.core.vectors import to_column
 from stages.sequence import classify_documents, score_document_baselines
 from stages.sequence.classify_documents import (
     UNSEEN_LABEL,
@@ -24,7 +25,6 @@ from stages.sequence.classify_documents import (
 )
 from stages.sequence.documents import numbered, read_labelled
 from stages.sequence.training import load_model
-from stages.core.vectors import to_column
 
 SECTION = {
     "tune_vectors": False,
