@@ -16,6 +16,7 @@ import grimp
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from browser import check_pages
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 from tiny import ROOT, copy_project, run, set_params
@@ -363,3 +364,10 @@ def test_an_unknown_corpus_is_named(tmp_path):
     assert done.returncode != 0
     assert "conf/corpus/nscm.yaml" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_report_of_a_run_in_a_browser(browser, finished_project, width):
+    pages = sorted((finished_project / "reports").rglob("*.html"))
+    assert len(pages) == 7
+    assert check_pages(browser, pages, width) >= 15
