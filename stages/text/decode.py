@@ -30,6 +30,8 @@ _WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 _ASCII = bytes(range(0x80))
 # Syllables of KS X 1001 and jamo in CP949; Western letters seldom come in such pairs.
 _HANGUL = re.compile(rb"[\xa4\xb0-\xc8][\xa1-\xfe]")
+# In Windows-1252; in CP949 the last two bytes are a syllable, which Latin letters do not surround.
+_APOSTROPHE = re.compile(rb"[A-Za-z]\x92[A-Za-z]")
 _SYLLABLE = re.compile("[가-힣]")
 _FIRST_WIDE = "\u0800"  # from here on, a character takes three bytes of UTF-8
 _REPLACEMENT = "\ufffd".encode()
@@ -120,7 +122,8 @@ def detect_encoding(head: bytes) -> str:
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(head)
     if _mostly_readable(text):
         return "utf-8"
-    return "cp949" if looks_korean(head) else "cp1252"
+    others = b"".join(line for line in head.splitlines(True) if not _is_utf8(line))
+    return "cp949" if looks_korean(others) else "cp1252"
 
 
 def looks_korean(raw: bytes) -> bool:
@@ -155,7 +158,8 @@ def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
         end = 1 + max(rest.rfind(b"\n"), rest.rfind(b"\r", 0, max(0, len(rest) - 1)))
         end = end or 1 + rest.rfind(b" ")
         if not end and len(rest) > _LONGEST_BLOCK:
-            end = len(rest)
+            # Not amid a character of UTF-8, which begins with a byte from C0 on.
+            end = len(rest) - next((n for n in (1, 2, 3, 4) if rest[-n] >= 0xC0), 0)
         if end:
             yield rest[:end]
             rest = rest[end:]
@@ -170,15 +174,17 @@ def _lines(
     `universal` says whether a lone carriage return ends a line too.
     """
     first, starts_line = 1, True
+    note = _once(note)
     for block in _whole_lines(blocks):
-        if by_line and not block.isascii() and not (encoding == "utf-8" and _is_utf8(block)):
-            block = _repaired(_split(block, universal), encoding, first, note)
         if codecs.BOM_UTF8 in block:
             block = _without_marks(block, first, starts_line, universal, note)
+        if by_line and not block.isascii() and not (encoding == "utf-8" and _is_utf8(block)):
+            block = _repaired(_split(block, universal), encoding, first, note)
         if _REPLACEMENT in block:
             lines = _split(block, universal)
-            lost = [n for n, line in enumerate(lines, first) if _REPLACEMENT in line]
-            _note_runs(lost, note, "undecodable_line", f"some of it cannot be read as {encoding}")
+            what = f"some of it cannot be read as {encoding}"
+            lost = {n: what for n, line in enumerate(lines, first) if _REPLACEMENT in line}
+            _note_runs(lost, note, "undecodable_line")
         yield block
         first += block.count(b"\n")
         if universal:
@@ -207,7 +213,7 @@ def _repaired(lines: list[bytes], encoding: str, first: int, note: Note) -> byte
     )  # fmt: skip
     korean = looks_korean(bad) or encoding == "cp949"
     korean_in_utf8 = any("\ufffd" not in text and _SYLLABLE.search(text) for text in texts)
-    others: dict[str, list[int]] = {}
+    others: dict[int, str] = {}
     for number, (line, text) in enumerate(zip(lines, texts, strict=True)):
         if line.isascii():
             continue
@@ -217,9 +223,8 @@ def _repaired(lines: list[bytes], encoding: str, first: int, note: Note) -> byte
         if found != "utf-8":
             texts[number] = line.decode(found, "replace")
         if found != encoding:
-            others.setdefault(found, []).append(first + number)
-    for found, numbers in others.items():
-        _note_runs(numbers, note, "other_encoding", f"read as {found}, unlike most of the file")
+            others[first + number] = f"read as {found}, unlike the file, which is {encoding}"
+    _note_runs(others, note, "other_encoding")
     return "".join(texts).encode()
 
 
@@ -239,7 +244,7 @@ def _line_encoding(line: bytes, text: str, korean: bool, by_chance: bool) -> str
         return "utf-8"
     if looks_korean(line):
         return "cp949"
-    if korean:
+    if korean and not _APOSTROPHE.search(line):
         try:
             line.decode("cp949")
         except UnicodeDecodeError:
@@ -254,20 +259,36 @@ def _without_marks(
 ) -> bytes:
     """Return a block without the byte order marks at the beginning of lines."""
     lines = _split(block, universal)
-    marked = []
+    marked = {}
     for number, line in enumerate(lines):
         if line.startswith(codecs.BOM_UTF8) and (number or starts_line):
             while lines[number].startswith(codecs.BOM_UTF8):
                 lines[number] = lines[number].removeprefix(codecs.BOM_UTF8)
-            marked.append(first + number)
-    _note_runs([n for n in marked if n > 1], note, "inner_mark", "a byte order mark amid the file")
+            if first + number > 1:
+                marked[first + number] = "a byte order mark amid the file"
+    _note_runs(marked, note, "inner_mark")
     return b"".join(lines)
 
 
-def _note_runs(numbers: list[int], note: Note, reason: str, what: str) -> None:
-    """Tell of lines, those that follow each other together."""
+def _note_runs(lines: dict[int, str], note: Note, reason: str) -> None:
+    """Tell what there is to say of lines, of those that follow each other together."""
+    numbers = list(lines)
     begin = 0
     for end in range(1, len(numbers) + 1):
-        if end == len(numbers) or numbers[end] != numbers[end - 1] + 1:
-            note(reason, numbers[begin], end - begin, what)
+        before = numbers[end - 1]
+        if lines.get(before + 1) != lines[before]:
+            note(reason, numbers[begin], end - begin, lines[before])
             begin = end
+
+
+def _once(note: Note) -> Note:
+    """Return `note` without lines it was told of: a long one may lie in several blocks."""
+    last: dict[str, int] = {}
+
+    def tell(reason: str, first: int, number: int, what: str) -> None:
+        known = last.get(reason) == first
+        last[reason] = first + number - 1
+        if number > known:
+            note(reason, first + known, number - known, what)
+
+    return tell

@@ -173,8 +173,9 @@ def _open_zipped(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: str) -> B
     try:
         return opened.open(info)
     except NotImplementedError as error:
+        method = zipfile.compressor_names.get(info.compress_type, f"method {info.compress_type}")
         raise StageError(
-            f"{path} is packed in a way that is not read ({error}): {_PACKED}"
+            f"{path} is packed by {method} and cannot be unpacked here ({error}): {_PACKED}"
         ) from None
 
 

@@ -127,7 +127,7 @@ def _files(source: Source, raw: Path, losses: Losses) -> Iterator[File]:
         match = pattern.fullmatch(name) if pattern else None
         stem, kind = _stem_and_format(name)
         if HIDDEN.fullmatch(name):
-            if match or kind:
+            if match if pattern else kind:
                 losses.add("hidden_file", f"{where}/{name}", "hidden, or of an editor or a system")
             continue
         if match is None if pattern else kind is None:
@@ -221,6 +221,8 @@ def fetch(url: str, sha256: str) -> Path:
 
 def _stem_and_format(name: str) -> tuple[str, str | None]:
     path = Path(name)
+    if not path.name:  # a member of an archive that is called `.`
+        return "", None
     if path.suffix.lower() in COMPRESSIONS:
         path = path.with_suffix("")
     return path.with_suffix("").as_posix(), _FORMATS.get(path.suffix.lower())
