@@ -30,7 +30,7 @@ from stages.text.formats import Losses
 from stages.text.sources import read_documents
 
 EXAMPLES = 500  # of each of the four kinds of files
-EXAMPLES_OF_NAMES = 60  # of each of four kinds of names, archives and encodings
+EXAMPLES_OF_NAMES = 500  # of each of four kinds of names, archives and encodings
 
 ODD = ["\u202e", "\u200f", "\u200b", "\ufeff", "\x00", "\x1b", "\x85", "\u2028", "\ud800", "\udfff",
        "\U0010ffff", "e\u0301", "\u0301" * 50, "\r", "\\", "'", '"', '""', ",", "\t", "ㅋㅋ", "한",
