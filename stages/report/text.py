@@ -28,10 +28,17 @@ DROPPED = {
     "near_duplicate": "nearly the same as another one",
     "malformed": "rows or lines that could not be read",
     "no_token": "without a token",
+    "hidden_file": "hidden files, and those of editors and systems",
+    "other_ending": "files whose ending is not known",
+    "inner_archive": "archives inside a folder or archive",
+    "link": "links inside an archive",
 }
 CHANGED = {
     "cut": "pieces cut off documents that were too long",
     "repaired_row": "rows read without their quotation marks, which did not match",
+    "other_encoding": "lines in another encoding than their file, read as what they are",
+    "undecodable_line": "lines of which a part cannot be decoded",
+    "inner_mark": "byte order marks amid a file taken out",
     "undecodable": "bytes that are no text taken out",
     "mojibake": "letters read in a wrong encoding repaired",
     "markup": "markup taken out",
@@ -106,6 +113,7 @@ def _card(collected: dict, tokenized: dict) -> Table:
 
 def _losses(collected: dict, tokenized: dict) -> list[Block]:
     dropped = {**collected["dropped"], **tokenized["dropped"]}
+    dropped |= {reason: n for reason, n in collected["left_out"].items() if n}
     blocks: list[Block] = [
         Table(
             "What the source holds that is no document here, and why.",
@@ -120,7 +128,7 @@ def _losses(collected: dict, tokenized: dict) -> list[Block]:
     else:
         blocks.append(Text("No document was changed, but for white space."))
     if collected["examples"]:
-        blocks.append(Text("The first rows that made trouble:"))
+        blocks.append(Text("The first files and rows that made trouble:"))
         blocks += [Quote(example, "as read") for example in collected["examples"]]
     return blocks
 

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import os
 import shutil
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -32,6 +33,7 @@ from stages.text.splits import NOT_GIVEN, TEST, TRAIN, VALIDATION, draw_splits
 BATCH_DOCUMENTS = 4_000
 BATCH_CHARACTERS = 4_000_000
 ROW_GROUP_BYTES = 8_000_000
+LEFT_OUT = ("hidden_file", "other_ending", "inner_archive", "link")
 DROPPED = ("empty", "too_short", "other_language", "duplicate", "near_duplicate", "malformed")
 _CODES = {None: NOT_GIVEN, **{split: code for code, split in enumerate(SPLITS)}}
 # Of what is the same, a test document stays rather than a training one.
@@ -132,7 +134,8 @@ def clean_batch(batch: list[tuple], corpus: Corpus, params: CollectParams) -> Cl
 
 
 def _name(text: str) -> str:
-    """Return an identifier or label as one line of printable characters."""
+    """Return an identifier or label as one line of printable characters in form NFC."""
+    text = unicodedata.normalize("NFC", text)
     if text.isprintable():
         return text
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
@@ -163,7 +166,8 @@ class Gathered(NamedTuple):
         labels: hash of its label, of shape (documents,).
         dropped: what was left out, by reason.
         changed: documents by the kind of change made to them.
-        examples: the first rows that made trouble.
+        left_out: files that are not read, by reason.
+        examples: the first files and rows of each kind of trouble.
     """
 
     folder: Path
@@ -173,6 +177,7 @@ class Gathered(NamedTuple):
     labels: np.ndarray
     dropped: Counter[str]
     changed: Counter[str]
+    left_out: dict[str, int]
     examples: list[str]
 
     def texts(self, documents: np.ndarray) -> pa.Array:
@@ -253,6 +258,7 @@ def gather(
                 parts.append([np.array(column) for column in cleaned.known.columns])
                 if index is not None:
                     index.add(cleaned.sketches)
+    left_out = {reason: losses.counts.pop(reason, 0) for reason in LEFT_OUT}
     for reason, n in losses.counts.items():
         (dropped if reason in DROPPED else changed)[reason] += n
     if not parts:
@@ -261,7 +267,7 @@ def gather(
             f"(left out: {dict(dropped)})"
         )
     sizes, *known = map(np.concatenate, zip(*parts, strict=True))
-    return Gathered(folder, np.cumsum(sizes), *known, dropped, changed, losses.examples)
+    return Gathered(folder, np.cumsum(sizes), *known, dropped, changed, left_out, losses.examples)
 
 
 def decide(gathered: Gathered, index: Index | None, params: CollectParams) -> np.ndarray:
@@ -330,6 +336,7 @@ def collect(
         "labels": len(pd.unique(gathered.labels[kept & labelled])),
         "dropped": {reason: gathered.dropped[reason] for reason in DROPPED},
         "changed": dict(gathered.changed),
+        "left_out": gathered.left_out,
         "examples": gathered.examples,
     }
 

@@ -15,9 +15,9 @@ from stages.errors import StageError
 from stages.text.clean import wiki_lines
 from stages.text.contracts import SPLITS
 from stages.text.corpus import Source
-from stages.text.decode import decoded
+from stages.text.decode import Note, decoded
 
-EXAMPLES = 5
+EXAMPLES = 10  # of each reason
 # A field of a table may be longer than any document; without a bound one quotation mark that is
 # never closed would take in all the rest of a large file.
 LONGEST_FIELD = 1 << 27
@@ -42,12 +42,23 @@ class Losses:
         """Start with none."""
         self.counts: Counter[str] = Counter({"malformed": 0, "repaired_row": 0, "cut": 0})
         self.examples: list[str] = []
+        self._named: Counter[str] = Counter()
 
-    def add(self, reason: str, place: str, what: str) -> None:
-        """Count one; `place` is its file and line."""
-        self.counts[reason] += 1
-        if len(self.examples) < EXAMPLES:
+    def add(self, reason: str, place: str, what: str, number: int = 1) -> None:
+        """Count `number`; `place` is its file and line."""
+        self.counts[reason] += number
+        self._named[reason] += 1
+        if self._named[reason] <= EXAMPLES:
             self.examples.append(f"{place}: {what}")
+
+    def of_lines(self, path: str) -> Note:
+        """Return what counts lines of the file at `path` as it is decoded."""
+
+        def note(reason: str, first: int, number: int, what: str) -> None:
+            lines = f"line {first}" if number == 1 else f"lines {first}-{first + number - 1}"
+            self.add(reason, f"{path} {lines}", what, number)
+
+        return note
 
 
 def pieces(text: str, limit: int) -> Iterator[str]:
@@ -67,7 +78,8 @@ def read_text(
 
     A line that is longer comes in pieces, so that memory does not grow with it.
     """
-    lines = iter(partial(decoded(stream, source.encoding, None).readline, limit), "")
+    text = decoded(stream, source.encoding, None, losses.of_lines(path))
+    lines = iter(partial(text.readline, limit), "")
     kept: list[str] = []
     size = 0
     for line in lines:
@@ -95,7 +107,7 @@ def read_table(
     stream: BinaryIO, path: str, source: Source, limit: int, losses: Losses, delimiter: str
 ) -> Iterator[Record]:
     """Yield the rows of a CSV file, or of a TSV file, where quotation marks mean nothing."""
-    text = decoded(stream, source.encoding, "")
+    text = decoded(stream, source.encoding, "", losses.of_lines(path))
     rows = _rows(text, path, delimiter, losses)
     columns = source.columns
     if columns is None:
@@ -173,7 +185,7 @@ def read_jsonl(
     stream: BinaryIO, path: str, source: Source, limit: int, losses: Losses
 ) -> Iterator[Record]:
     """Yield the objects of a file with one JSON object a line."""
-    text = decoded(stream, source.encoding, "\n")
+    text = decoded(stream, source.encoding, "\n", losses.of_lines(path))
     take = None
     for number, line in enumerate(iter(partial(text.readline, LONGEST_FIELD), ""), start=1):
         if not line.strip():
