@@ -32,9 +32,13 @@ DROPPED = {
 CHANGED = {
     "cut": "pieces cut off documents that were too long",
     "repaired_row": "rows read without their quotation marks, which did not match",
+    "no_label": "labels such as nan or None left out",
+    "repeated_id": "ids that another document has already, told apart by a number behind them",
     "undecodable": "bytes that are no text taken out",
     "mojibake": "letters read in a wrong encoding repaired",
+    "line_break": "line breaks written as characters turned into line breaks",
     "markup": "markup taken out",
+    "ligature": "letters joined by typesetting (such as \ufb01) written out",
     "mark_flood": "heaps of combining marks cut to three",
     "invisible": "invisible format characters taken out",
     "not_nfc": "letters and their marks put together (NFC)",

@@ -124,7 +124,7 @@ def test_two_workers_write_the_same_bytes(collect, monkeypatch):
         ("mine.txt", b"only one paragraph here", "too small to split by document"),
         ("mine.parquet", b"PAR1 nonsense", "mine.parquet is damaged or cut short"),
         ("mine.txt.gz", b"\x1f\x8b nonsense", "mine.txt.gz is damaged"),
-        ("mine.xml", b"<a>b</a><c>", "mine.xml is no dump of MediaWiki"),
+        ("mine.xml", b"<a>b</a><c>", "mine.xml is not a dump of MediaWiki"),
         ("mine.zip", b"PK nonsense", "mine.zip is damaged or cut short"),
         ("mine.csv", b"text,split\na b c,evaluation\n", "the split is 'evaluation'; there are:"),
     ],
