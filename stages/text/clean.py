@@ -45,8 +45,7 @@ _NAME_IN_ADDRESS = re.compile(r"&(?=[a-zA-Z][a-zA-Z0-9]*(?![a-zA-Z0-9;]))")
 # Entities without their ampersand. In HTML, only what nobody writes but for an entity; in escaped
 # HTML, all of the usual ones.
 _LOST_APOSTROPHE = re.compile(r"(?<!&)(?<!&amp;) ?#39;(?=(?:[stmd]|ll|re|ve)\b)")
-_LOST_AMPERSAND = re.compile(r"(?<![\w&])(?<!&amp;)(?=(?:quot|apos|nbsp);|#\d{2,4};\w)")
-_LOST_HINTS = ("#", "quot;", "apos;", "nbsp;")
+_LOST_AMPERSAND = re.compile(r"(?=(?:quot|apos|nbsp);|#\d{2,4};\w)(?<![\w&])(?<!&amp;)")
 _ANY_LOST_AMPERSAND = re.compile(
     r"(?<![\w&])(?<!&amp;)(?=(?:quot|apos|nbsp|amp|lt|gt);|#(?:\d{2,4}|[xX][\da-fA-F]{2,4});)"
 )
@@ -138,13 +137,21 @@ def wiki_lines(markup: str, names: WikiNames = _WIKI_NAMES) -> list[str]:
     ]
 
 
+def _may_have_entities(text: str) -> bool:
+    # A test that costs little and is nearly always right.
+    return "&" in text or (
+        ";" in text and ("#" in text or "quot;" in text or "apos;" in text or "nbsp;" in text)
+    )
+
+
 def _unescaped(text: str, lost_ampersand: re.Pattern[str]) -> str:
     """Return `text` with characters for its entities, those without an ampersand too."""
     if "&" in text:
         text = _PARAMETER.sub("&amp;", text)
         if "://" in text or "www." in text:
             text = _ADDRESS.sub(lambda address: _NAME_IN_ADDRESS.sub("&amp;", address[0]), text)
-    text = _LOST_APOSTROPHE.sub("'", text)
+    if "#39;" in text:
+        text = _LOST_APOSTROPHE.sub("'", text)
     return html.unescape(lost_ampersand.sub("&", text))
 
 
@@ -168,9 +175,7 @@ def without_html(text: str) -> str:
             text = _TAG.sub(" ", _INLINE_TAG.sub("", text))
         else:
             text = without_breaks
-    if "&" in text or any(hint in text for hint in _LOST_HINTS):
-        text = _unescaped(text, _LOST_AMPERSAND)
-    return text
+    return _unescaped(text, _LOST_AMPERSAND) if _may_have_entities(text) else text
 
 
 def clean(text: str, rules: Rules) -> tuple[str, list[str]]:
@@ -203,9 +208,9 @@ def clean(text: str, rules: Rules) -> tuple[str, list[str]]:
     if rules.line_break:
         change("line_break", lambda t: t.replace(rules.line_break, "\n"))
     if rules.markup == "html":
-        if "\\n" in text and _WRITTEN_BREAK.search(text):
+        if "\\" in text and _WRITTEN_BREAK.search(text):
             change("line_break", lambda t: t.replace("\\n", "\n"))
-        if "<" in text or "&" in text or any(hint in text for hint in _LOST_HINTS):
+        if "<" in text or _may_have_entities(text):
             change("markup", without_html)
     elif rules.markup == "escaped_html":
         change("markup", without_escaped_html)

@@ -25,7 +25,7 @@ EXAMPLES = 5
 # never closed would take in all the rest of a large file.
 LONGEST_FIELD = 1 << 27
 # How much of a TSV file says whether its quotation marks mean anything.
-WINDOW_CHARACTERS = 1 << 20
+WINDOW_CHARACTERS = 1 << 18
 _FIELD = re.compile(r'(?:"((?:\\"|""|[^"])*)"|([^"\t\r\n]*))(\t|\r\n|\r|\n|\Z)')
 _OPEN_FIELD = re.compile(r'"(?:\\"|""|[^"])*\Z')
 _NUMBER = re.compile(r"[-+]?[\d.]+")
@@ -451,7 +451,7 @@ def _value(cell: Any) -> str | None:
         return None
     text = cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell)
     text = text.strip()
-    number = _WHOLE_NUMBER.fullmatch(text)
+    number = _WHOLE_NUMBER.fullmatch(text) if ".0" in text else None
     return number[1] if number else text or None
 
 
