@@ -67,7 +67,7 @@ class Cleaned(NamedTuple):
     Attributes:
         rows: columns doc_id, text and label.
         known: of each row the `bytes` of its text, `given`, the code of the split that the source
-            says, and the hashes of its `group` and `label`.
+            says, and the hashes of its `id`, `group` and `label`.
         sketches: what duplicates are found by; None where they are kept.
         dropped: documents that are not in `rows`, by reason.
         changed: documents in `rows` by the kind of change made to them.
@@ -100,7 +100,11 @@ def batches(documents: Iterable[Document]) -> Iterator[list[tuple]]:
 def clean_batch(batch: list[tuple], corpus: Corpus, params: CollectParams) -> Cleaned:
     """Clean some documents and drop those that are too short or in another language."""
     rules = Rules(
-        markup=corpus.markup, urls=params.urls, emails=params.emails, numbers=params.numbers
+        markup=corpus.markup,
+        line_break=corpus.line_break,
+        urls=params.urls,
+        emails=params.emails,
+        numbers=params.numbers,
     )
     is_ours = _language_test(corpus.language) if params.language_filter else None
     dropped: Counter[str] = Counter()
@@ -123,6 +127,7 @@ def clean_batch(batch: list[tuple], corpus: Corpus, params: CollectParams) -> Cl
     known = {
         "bytes": pc.binary_length(rows["text"]),
         "given": np.array([_CODES[d.split] for d in kept], dtype=np.int8),
+        "id": _hash([d.doc_id for d in kept]),
         "group": _hash([d.group for d in kept]),
         "label": _hash([label or "" for label in labels]),
     }
@@ -162,6 +167,7 @@ class Gathered(NamedTuple):
             which texts are bytes one after another, so that any can be read by itself.
         ends: where each text ends there, of shape (documents,).
         given: the code of the split that the source says, of shape (documents,).
+        ids: hash of the id of each, of shape (documents,).
         groups: hash of the group of each, of shape (documents,).
         labels: hash of its label, of shape (documents,).
         dropped: what was left out, by reason.
@@ -173,6 +179,7 @@ class Gathered(NamedTuple):
     folder: Path
     ends: np.ndarray
     given: np.ndarray
+    ids: np.ndarray
     groups: np.ndarray
     labels: np.ndarray
     dropped: Counter[str]
@@ -190,8 +197,11 @@ class Gathered(NamedTuple):
             ]
         return pa.array(texts, pa.large_binary()).cast(pa.large_string())
 
-    def tables(self, splits: np.ndarray) -> Iterator[pa.Table]:
-        """Yield tables `documents` of some size, without the rows whose split is NOT_GIVEN."""
+    def tables(self, splits: np.ndarray, times_met: np.ndarray) -> Iterator[pa.Table]:
+        """Yield tables `documents` of some size, without the rows whose split is NOT_GIVEN.
+
+        An id that a document before has already is followed by how often it has been met.
+        """
         names = pa.array(SPLITS)
         waiting: list[pa.Table] = []
         ends = np.concatenate([[0], self.ends])
@@ -210,7 +220,11 @@ class Gathered(NamedTuple):
                 )
                 codes = splits[start:stop]
                 kept = codes != NOT_GIVEN
-                rows = pa.table([batch["doc_id"], text, batch["label"]], schema=_ROWS)
+                doc_id, times = batch["doc_id"], times_met[start:stop]
+                if (times > 1).any():
+                    pairs = zip(doc_id.to_pylist(), times.tolist(), strict=True)
+                    doc_id = pa.array([f"{name}~{n}" if n > 1 else name for name, n in pairs])
+                rows = pa.table([doc_id, text, batch["label"]], schema=_ROWS)
                 split = names.take(pa.array(codes[kept]))
                 table = rows.filter(pa.array(kept)).add_column(1, DOCUMENTS.schema.field(1), split)
                 waiting.append(table)
@@ -220,6 +234,17 @@ class Gathered(NamedTuple):
                     waiting = []
         if any(map(len, waiting)):
             yield pa.concat_tables(waiting)
+
+
+def times_met(ids: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Return how often each id has been met among the documents that are kept, itself counted."""
+    rows = np.flatnonzero(kept)
+    rows = rows[np.argsort(ids[rows], kind="stable")]
+    begins = np.flatnonzero(np.diff(ids[rows], prepend=ids[rows[:1]] + 1))
+    times = np.zeros(len(ids), dtype=np.int64)
+    times[rows] = np.arange(len(rows)) + 1
+    times[rows] -= np.repeat(begins, np.diff(begins, append=len(rows)))
+    return times
 
 
 def gather(
@@ -262,9 +287,10 @@ def gather(
     for reason, n in losses.counts.items():
         (dropped if reason in DROPPED else changed)[reason] += n
     if not parts:
+        example = f"; first {losses.examples[0]}" if losses.examples else ""
         raise StageError(
             f"corpus '{corpus.title}' is empty: no document of at least {corpus.min_words} words "
-            f"(left out: {dict(dropped)})"
+            f"(left out: {dict(dropped)}{example})"
         )
     sizes, *known = map(np.concatenate, zip(*parts, strict=True))
     return Gathered(folder, np.cumsum(sizes), *known, dropped, changed, left_out, losses.examples)
@@ -295,12 +321,22 @@ def decide(gathered: Gathered, index: Index | None, params: CollectParams) -> np
         params.seed,
     )
     counts = count_splits(splits)
+    if not ((given == TRAIN) | (given == NOT_GIVEN))[kept].any():
+        raise StageError(
+            f"the corpus has no document to train on: it gives {' and '.join(_given(given))} "
+            "alone; name a source for train, or leave the splits to be drawn"
+        )
     if not all(counts.values()):
         raise StageError(
             f"the corpus is too small to split by {params.split_unit} ({counts}): bring more text, "
             "raise the shares or set split_unit: document"
         )
     return splits
+
+
+def _given(given: np.ndarray) -> list[str]:
+    """Return the splits that the source says."""
+    return [split for code, split in enumerate(SPLITS) if (given == code).any()]
 
 
 def count_splits(splits: np.ndarray) -> dict[str, int]:
@@ -323,14 +359,19 @@ def collect(
             index = stack.enter_context(Index(folder, params.near_duplicate_similarity))
         gathered = gather(corpus, raw, params, folder, index)
         splits = decide(gathered, index, params)
+        met = times_met(gathered.ids, splits != NOT_GIVEN)
+        gathered.changed["repeated_id"] = int((met > 1).sum())
         with outputs.table_writer(documents, DOCUMENTS) as writer:
-            for table in gathered.tables(splits):
+            for table in gathered.tables(splits, met):
                 writer.write_table(table)
     kept = splits != NOT_GIVEN
+    given = _given(gathered.given)
+    unsaid = (gathered.given[kept] == NOT_GIVEN).any()
     labelled = gathered.labels != _hash([""])[0]
     return {
         "split_unit": params.split_unit,
-        "given_splits": [s for c, s in enumerate(SPLITS) if (gathered.given == c).any()],
+        "given_splits": given,
+        "drawn_splits": SPLITS if unsaid else [split for split in SPLITS if split not in given],
         "documents": {"total": int(kept.sum()), **count_splits(splits)},
         "groups": len(pd.unique(gathered.groups[kept])),
         "labels": len(pd.unique(gathered.labels[kept & labelled])),

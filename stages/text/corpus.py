@@ -3,14 +3,16 @@
 import codecs
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from stages.params import Params, load_file
 from stages.raw import InnerPath
+from stages.text.splits import split_named
 
 Split = Literal["train", "validation", "test"]
+Markup = Literal["none", "html", "escaped_html", "wiki"]
 
 
 def _known_encoding(name: str) -> str:
@@ -26,6 +28,10 @@ def _pattern(text: str) -> str:
     except re.error as error:
         raise ValueError(f"it is no regular expression: {error}") from None
     return text
+
+
+def _split(name: Any) -> Any:
+    return split_named(name) if isinstance(name, str) else name
 
 
 class Source(Params):
@@ -63,7 +69,7 @@ class Source(Params):
     label_column: str | None = None
     id_column: str | None = None
     split_column: str | None = None
-    split: Split | None = None
+    split: Annotated[Split | None, BeforeValidator(_split)] = None
 
     @model_validator(mode="after")
     def _has_a_place(self) -> "Source":
@@ -83,7 +89,10 @@ class Corpus(Params):
         homepage: where it is described.
         language: how it is tokenized.
         min_words: documents of fewer words, set apart by white space, are dropped.
-        markup: what is taken out of the texts.
+        markup: what is taken out of the texts: `html`; `escaped_html`, which was escaped as if its
+            tags were text, or whose entities have lost their ampersand; `wiki`; or `none`.
+        line_break: characters that the texts have for a line break inside them, such as a
+            backslash and an n.
         sources: where it is, read in this order.
     """
 
@@ -92,7 +101,8 @@ class Corpus(Params):
     homepage: str | None = None
     language: Literal["english", "korean"]
     min_words: int = Field(ge=1)
-    markup: Literal["none", "html", "wiki"]
+    markup: Markup
+    line_break: Annotated[str, Field(min_length=1)] | None = None
     sources: list[Source] = Field(min_length=1)
 
 

@@ -13,7 +13,7 @@ from stages.errors import StageError
 from stages.raw import find
 from stages.text.corpus import Corpus, Source
 from stages.text.decode import COMPRESSIONS, decompressed
-from stages.text.formats import READERS, Losses, Record
+from stages.text.formats import READERS, Losses, Record, given_split
 from stages.text.members import (
     ARCHIVES,
     HIDDEN,
@@ -91,7 +91,9 @@ def read_documents(
 def _documents(
     records: Iterator[Record], file: File, source: Source, kind: str
 ) -> Iterator[Document]:
-    label, split = file.fields.get("label"), source.split or file.fields.get("split")
+    label, split = file.fields.get("label"), source.split
+    if split is None and "split" in file.fields:
+        split = given_split(file.fields["split"], file.path)
     name = file.fields.get("id", file.stem)
     whole = kind == "text" and source.unit == "file"
     grouped = kind in ("text", "mediawiki") and not (kind == "text" and source.unit == "line")
