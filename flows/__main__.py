@@ -53,16 +53,18 @@ def main(argv: list[str]) -> int:
         return 1
 
     from httpx import HTTPError
+    from prefect.exceptions import PrefectException
 
     for handler in logging.getLogger().handlers:
         handler.addFilter(is_news)
     logging.raiseExceptions = False  # what cannot be sent to the server is no news either
     try:
         state = getattr(pipeline, arguments.flow)(force=arguments.force, return_state=True)
-    except (HTTPError, RuntimeError) as error:
+    except (HTTPError, PrefectException, RuntimeError, ValueError) as error:  # Prefect's own
+        reason = str(error).partition("\n")[0] or type(error).__name__
         print(
-            f"flows: Prefect's server at {os.environ['PREFECT_API_URL']} does not record the run "
-            f"any more ({error}); what the stages have written is kept: run it again",
+            f"flows: Prefect's server at {os.environ['PREFECT_API_URL']} did not record the run "
+            f"({reason}); what the stages have written is kept: run it again",
             file=sys.stderr,
             flush=True,
         )
