@@ -1,6 +1,9 @@
 """The files a stage writes: all of them appear when it ends well, none of them otherwise."""
 
 import json
+import os
+import re
+import shutil
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,13 +14,40 @@ import pyarrow.parquet as pq
 from stages.contracts import Contract
 
 
+def aside(target: Path) -> Path:
+    """Return where this process writes `target` until it is whole: `NAME.PROCESS.partial`.
+
+    A stage whose DVC was killed goes on beside the next run of it, so no two processes share a
+    path. What processes that are gone have left there of the same target is removed.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    left = re.compile(re.escape(target.name) + r"\.(\d+)\.partial")
+    for path in target.parent.iterdir():
+        if (match := left.fullmatch(path.name)) and not _is_running(int(match[1])):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+    return target.with_name(f"{target.name}.{os.getpid()}.partial")
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # it runs, as another user
+        return True
+    return True
+
+
 class Outputs:
     """Files written aside, checked, and moved to their places together.
 
     Used as a context manager around the writing. Leaving it well checks every table against its
     contract, writes the results to `validation` and renames all files into place; leaving it by
-    an exception removes what was written aside. A process killed in between leaves files named
-    `NAME.partial`, which the next run overwrites.
+    an exception removes what was written aside. A process killed in between leaves what the next
+    run removes: see `aside`.
 
     Args:
         validation: where the results of the checks go as JSON; None for a stage without tables.
@@ -48,8 +78,7 @@ class Outputs:
 
     def aside(self, target: Path) -> Path:
         """Return the path to write to now, so that `target` appears when the stage ends well."""
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self._aside[target] = target.with_name(f"{target.name}.partial")
+        self._aside[target] = aside(target)
         return self._aside[target]
 
     def table(self, target: Path, contract: Contract, table: pa.Table) -> None:

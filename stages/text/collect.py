@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from stages.errors import StageError
-from stages.outputs import Outputs
+from stages.outputs import Outputs, aside
 from stages.params import Params, load
 from stages.progress import progress
 from stages.text.clean import Handling, Rules, clean
@@ -348,8 +348,8 @@ def collect(
     corpus: Corpus, raw: Path, params: CollectParams, outputs: Outputs, documents: Path
 ) -> dict[str, Any]:
     """Write the table `documents` and return what there is to say of the corpus."""
-    # A killed run leaves the folder behind; DVC does not look at what is called so.
-    folder = documents.with_suffix(".partial")
+    # DVC does not look at what is called so.
+    folder = aside(documents.with_suffix(""))
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with contextlib.ExitStack() as stack:

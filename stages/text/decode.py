@@ -122,7 +122,7 @@ def detect_encoding(head: bytes) -> str:
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(head)
     if _mostly_readable(text):
         return "utf-8"
-    others = b"".join(line for line in head.splitlines(True) if not _is_utf8(line))
+    others = b"".join(line for line in head.splitlines(True) if not _is_readable(line, "utf-8"))
     return "cp949" if looks_korean(others) else "cp1252"
 
 
@@ -178,7 +178,11 @@ def _lines(
     for block in _whole_lines(blocks):
         if codecs.BOM_UTF8 in block:
             block = _without_marks(block, first, starts_line, universal, note)
-        if by_line and not block.isascii() and not (encoding == "utf-8" and _is_utf8(block)):
+        if (
+            by_line
+            and not block.isascii()
+            and not (encoding == "utf-8" and _is_readable(block, "utf-8"))
+        ):
             block = _repaired(_split(block, universal), encoding, first, note)
         if _REPLACEMENT in block:
             lines = _split(block, universal)
@@ -196,9 +200,9 @@ def _split(block: bytes, universal: bool) -> list[bytes]:
     return block.splitlines(True) if universal else io.BytesIO(block).readlines()
 
 
-def _is_utf8(raw: bytes) -> bool:
+def _is_readable(raw: bytes, encoding: str) -> bool:
     try:
-        raw.decode()
+        raw.decode(encoding)
     except UnicodeDecodeError:
         return False
     return True
@@ -240,17 +244,14 @@ def _line_encoding(line: bytes, text: str, korean: bool, by_chance: bool) -> str
     if "\ufffd" not in text:
         if not by_chance:
             return "utf-8"
+    elif korean and looks_korean(line) and _is_readable(line, "cp949"):
+        return "cp949"
     elif _mostly_readable(text, _FIRST_WIDE if korean else "\x80"):
         return "utf-8"
     if looks_korean(line):
         return "cp949"
-    if korean and not _APOSTROPHE.search(line):
-        try:
-            line.decode("cp949")
-        except UnicodeDecodeError:
-            pass
-        else:
-            return "cp949"
+    if korean and not _APOSTROPHE.search(line) and _is_readable(line, "cp949"):
+        return "cp949"
     return "cp1252"
 
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from stages.errors import StageError
-from stages.outputs import Outputs
+from stages.outputs import Outputs, aside
 from stages.params import Params, load
 from stages.progress import progress
 from stages.text import english, korean
@@ -169,7 +169,7 @@ def main(argv: list[str] | None = None) -> None:
     with Outputs(args.validation) as outputs:
         with outputs.table_writer(args.tokens, TOKENS) as writer:
             # DVC does not look at what is called so.
-            folder = args.tokens.with_suffix(".partial")
+            folder = aside(args.tokens.with_suffix(""))
             batches = tokenized(args.documents, args.dictionary, language, params, folder)
             for batch in progress(batches, "tokenizing row groups", metadata.num_row_groups):
                 writer.write_table(batch.rows)
