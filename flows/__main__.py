@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 REPORT = Path("reports/index.html")
+ANSWER_SECONDS = 10
 
 
 def main(argv: list[str]) -> int:
@@ -35,33 +36,72 @@ def main(argv: list[str]) -> int:
     try:
         graph = Graph()
         server = None
-        if "PREFECT_API_URL" not in os.environ:
+        if not os.environ.get("PREFECT_API_URL"):
             server = Server(graph.scratch / "prefect.db")
             os.environ["PREFECT_API_URL"] = server.url
+            # One that has ended does not come back.
+            os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "2")
         from flows import pipeline
 
         if server:
             server.wait()
-    except (DvcException, ValueError, RuntimeError) as error:
+            server.prune()
+        else:
+            look_for_server()
+    except (DvcException, OSError, ValueError, RuntimeError) as error:
         print(f"flows: {error}", file=sys.stderr)
         return 1
+
+    from httpx import HTTPError
+    from prefect.exceptions import PrefectException
+
     for handler in logging.getLogger().handlers:
         handler.addFilter(is_news)
-    state = getattr(pipeline, arguments.flow)(force=arguments.force, return_state=True)
+    logging.raiseExceptions = False  # what cannot be sent to the server is no news either
+    try:
+        state = getattr(pipeline, arguments.flow)(force=arguments.force, return_state=True)
+    except (HTTPError, PrefectException, RuntimeError, ValueError) as error:  # Prefect's own
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        print(
+            f"flows: Prefect's server at {os.environ['PREFECT_API_URL']} did not record the run "
+            f"({reason}); what the stages have written is kept: run it again",
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(1)  # at its exit Prefect would try for minutes to send what it has left
     if not state.is_completed():
         print(f"flows: {state.message}", file=sys.stderr)
         return 1
     print(state.message)
-    if REPORT.exists():
+    if state.name == "Completed":
         print(REPORT)
     return 0
 
 
+def look_for_server() -> None:
+    """Return when the server that PREFECT_API_URL names answers.
+
+    Raises:
+        RuntimeError: It does not.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+    with (
+        temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}),
+        get_client(httpx_settings={"timeout": ANSWER_SECONDS}, sync_client=True) as client,
+    ):
+        if error := client.api_healthcheck():
+            raise RuntimeError(
+                f"no Prefect server answers at {os.environ['PREFECT_API_URL']} ({error}): start "
+                "it, or unset PREFECT_API_URL to run with a server of the flow's own"
+            )
+
+
 def is_news(record: logging.LogRecord) -> bool:
     """Return whether a line belongs on the console: flows say the rest in fewer words."""
-    if record.levelno > logging.INFO:
-        return record.module != "task_engine"
-    return record.module not in ("task_engine", "flow_engine")
+    engine = record.module in ("task_engine", "flow_engine")
+    return not engine and not record.name.startswith("prefect.events")
 
 
 if __name__ == "__main__":

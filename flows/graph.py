@@ -22,7 +22,6 @@ class Stage:
         name: What `dvc repro` calls it, such as `train_embedding@cbow`.
         room: The room of the command `python -m stages ROOM.STAGE ...`; "" for other commands.
         needs: The names of the stages whose outputs it reads.
-        has_run: Whether all it writes is there.
         threads: How many threads it takes.
         retries: How often it runs again after a failure.
         timeout_minutes: After how long it is killed.
@@ -31,7 +30,6 @@ class Stage:
     name: str
     room: str
     needs: tuple[str, ...]
-    has_run: bool
     threads: int = 1
     retries: int = 0
     timeout_minutes: float = 60
@@ -66,7 +64,7 @@ class Graph:
 
         `music` is the room `music`, `text` all other rooms, each with whatever it reads. The
         report comes last in both. It reads every room, so it is left out where a stage that it
-        needs and the flow has not got has never run.
+        needs and the flow has not got never ran to its end.
         """
         if flow == "everything":
             return self.stages
@@ -76,13 +74,19 @@ class Graph:
                 selected |= self._with_upstream(name)
         for name, stage in self.stages.items():
             others = self._with_upstream(name) - selected - {name}
-            if stage.room == "report" and all(self.stages[other].has_run for other in others):
+            if stage.room == "report" and all(map(self._has_run, others)):
                 selected.add(name)
         return {name: stage for name, stage in self.stages.items() if name in selected}
 
     def _with_upstream(self, name: str) -> set[str]:
         upstream = (self._with_upstream(need) for need in self.stages[name].needs)
         return {name}.union(*upstream)
+
+    def _has_run(self, name: str) -> bool:
+        """Return whether all that the stage writes is there, as dvc.lock has it."""
+        with self._lock:
+            (stage,) = self._repo.stage.collect(name)
+            return not any(out.workspace_status() for out in stage.outs)
 
     def changed(self, name: str) -> bool:
         """Return whether `dvc repro --single-item NAME` would run anything.
@@ -143,6 +147,5 @@ def _stage(stage: dvc.stage.Stage, needs: Iterable[dvc.stage.Stage]) -> Stage:
         room=room[1] if room else "",
         # A frozen stage does not follow its dependencies, so it waits for none of them.
         needs=() if stage.frozen else tuple(need.addressing for need in needs),
-        has_run=all(out.exists for out in stage.outs),
         **meta,
     )

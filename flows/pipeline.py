@@ -75,10 +75,8 @@ def run(flow_name: str, force: bool) -> State:
     log = get_run_logger()
     graph = Graph()
     stages = graph.select(flow_name)
-    for name in graph.stages.keys() - stages.keys():
-        if graph.stages[name].room == "report":
-            log.warning("%s is left out: it reads what another flow has yet to write", name)
-
+    others = sorted(graph.stages.keys() - stages.keys())
+    left_out = [name for name in others if graph.stages[name].room == "report"]
     needs = {name: [need for need in stages[name].needs if need in stages] for name in stages}
     urgency = minutes_to_end(stages, needs)
     free = machine = machine_threads()
@@ -113,11 +111,16 @@ def run(flow_name: str, force: bool) -> State:
             log.info("%s  %s", name.ljust(max(map(len, stages))), outcome)
     with contextlib.suppress(LockError):  # a later run will find it free
         graph.tidy_locks()
-    return conclude(states)
+    return conclude(states, left_out)
 
 
-def conclude(states: dict[str, State]) -> State:
-    """Return the state of the flow whose stages ended in `states`."""
+def conclude(states: dict[str, State], left_out: list[str]) -> State:
+    """Return the state of a flow.
+
+    Args:
+        states: What its stages ended in.
+        left_out: The stages of the report that could not be part of it.
+    """
     not_run = [name for name, state in states.items() if state.is_pending()]
     failed = [
         f"{name} ({state.message})"
@@ -128,7 +131,14 @@ def conclude(states: dict[str, State]) -> State:
         because = f"; not run because of that: {', '.join(not_run)}" if not_run else ""
         return Failed(message=f"failed: {', '.join(failed)}{because}")
     cached = sum(state.name == "Cached" for state in states.values())
-    return Completed(message=f"{len(states) - cached} done, {cached} cached")
+    counts = f"{len(states) - cached} done, {cached} cached"
+    if left_out:
+        return Completed(
+            name="WithoutReport",
+            message=f"{counts}; left out as another flow has yet to write what it reads: "
+            f"{', '.join(left_out)}",
+        )
+    return Completed(message=counts)
 
 
 def minutes_to_end(stages: dict[str, Stage], needs: dict[str, list[str]]) -> dict[str, float]:

@@ -15,7 +15,6 @@ from pydantic import BaseModel
 from tiny import ROOT
 
 from stages.core.command import parse
-from stages.core.command import stages as known_stages
 from stages.core.contracts import Contract
 from stages.core.metrics import AccuracyMetrics
 from stages.core.outputs import Staging
@@ -64,7 +63,7 @@ def render(stage: str) -> None:
     """Run a stage of the report in this process, by its command in dvc.yaml."""
     _, _, _, name, *options = COMMANDS[stage]
     module = importlib.import_module(f"stages.{name}")
-    module.main(**parse(name, known_stages()[name], options))
+    module.main(**parse(name, options))
 
 
 def content(stage: str) -> Page:

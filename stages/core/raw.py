@@ -2,6 +2,7 @@
 
 import os
 import posixpath
+import unicodedata
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +32,7 @@ def find(raw: Path, path: str) -> Path:
     Raises:
         StageError: it is not there, or a folder on the way to it, itself or in it is a link.
     """
-    found = raw / path
+    found = _as_on_disk(raw / path)
     if not found.exists():
         brought = {entry.name for entry in raw.iterdir()} if raw.is_dir() else set()
         brought = {name for name in brought - {"README.md"} if not name.endswith(".dvc")}
@@ -51,3 +52,15 @@ def find(raw: Path, path: str) -> Path:
                 "that folder there instead"
             )
     return found
+
+
+def _as_on_disk(path: Path) -> Path:
+    """Return `path` as the disk spells it: Hangul and accents come in NFC and NFD."""
+    if path.exists() or path.parent == path or not path.name:
+        return path
+    parent = _as_on_disk(path.parent)
+    wanted = unicodedata.normalize("NFC", path.name)
+    names = sorted(os.listdir(parent)) if parent.is_dir() else []
+    return parent / next(
+        (name for name in names if unicodedata.normalize("NFC", name) == wanted), path.name
+    )

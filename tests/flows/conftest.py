@@ -19,7 +19,7 @@ FLOWS = Path(__file__).parents[2] / "flows"
 # `python -m stages ROOM.STAGE INPUTS... OUTPUT` writes in a journal when it starts and ends. What
 # a test wants it to do besides stands in a file that DVC knows nothing of.
 STAGES = """
-import json, os, sys, time
+import json, os, signal, sys, time
 from pathlib import Path
 
 def note(event):
@@ -34,6 +34,13 @@ behaviour = Path("behaviour.json")
 do = json.loads(behaviour.read_text()).get(name, "") if behaviour.exists() else ""
 if do == "hang":
     time.sleep(600)
+if do == "hold out":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    time.sleep(20)
+if do == "die":
+    os.kill(os.getpid(), signal.SIGKILL)
+if do == "kill dvc":
+    os.kill(os.getpgrp(), signal.SIGKILL)
 if do == "fail" or do == "fail once" and not Path(f"{name}.failed").exists():
     Path(f"{name}.failed").touch()
     sys.exit(f"{stage}: cannot write {name}")

@@ -48,6 +48,11 @@ def test_a_branch_ends_in_the_report_where_the_other_branch_has_run(done, flow, 
     assert sorted(Graph().select(flow)) == sorted([*own, "render"])
 
 
+def test_what_lies_there_is_not_taken_for_what_its_stage_wrote(done):
+    Path("data/scores").write_text("by hand")
+    assert sorted(Graph().select("text")) == sorted(TEXT)
+
+
 def test_a_frozen_stage_waits_for_nothing(toy):
     toy.edit("dvc.yaml", "  score:\n", "  score:\n    frozen: true\n")
     assert Graph().stages["score"].needs == ()
