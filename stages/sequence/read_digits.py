@@ -17,8 +17,7 @@ from stages.core.command import Input, command
 from stages.core.errors import StageError
 from stages.core.outputs import Output, Table
 from stages.sequence.classification.evaluation import predict, validate
-from stages.sequence.classification.scores import confusion as count_confusion
-from stages.sequence.classification.scores import scores
+from stages.sequence.classification.scores import confusion_counts, scores
 from stages.sequence.contracts import CONFUSION
 from stages.sequence.images import Images, image_files, read_images
 from stages.sequence.recurrent.batching import shuffle
@@ -173,7 +172,7 @@ def main(
     truth = [str(labels[class_]) for class_ in test.classes]
     predictions = [str(labels[class_]) for class_ in log_odds(network, test.rows).argmax(1)]
     save_model(network, arguments, model.path)
-    confusion.write(count_confusion(truth, predictions))
+    confusion.write(confusion_counts(truth, predictions))
     curve.write_csv(pd.DataFrame(history))
     metrics.write_json(
         {
