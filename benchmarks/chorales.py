@@ -7,7 +7,7 @@ import time
 
 import music21
 
-from stages.music.chorales import chorale_files, read_chorale
+from stages.music.notes.chorales import chorale_files, read_chorale
 
 EVERY = 12
 

@@ -42,10 +42,10 @@ def corpus(megabytes: float, distinct: bool = False):
 
 def words_of(folder: Path):
     """Return the vocabulary and the training text."""
-    from stages.embedding.corpus import Text, read_vocabulary
+    from stages.embedding.models.training_text import TrainingText, read_vocabulary
 
     vocabulary = read_vocabulary(folder / "vocabulary.parquet")
-    return vocabulary, Text(folder / "tokens.parquet", vocabulary.words)
+    return vocabulary, TrainingText(folder / "tokens.parquet", vocabulary.words)
 
 
 # The text as a list of documents from the same file, and gensim as its documentation calls it.
@@ -109,8 +109,8 @@ def _train(folder: Path, name: str) -> list[str]:
 
 def glove(megabytes: float) -> None:
     """Counting and learning by one thread and by two, and the cost against plain AdaGrad."""
-    from stages.embedding.cooccurrence import cooccurrence
-    from stages.embedding.glove import (
+    from stages.embedding.models.cooccurrence import cooccurrence
+    from stages.embedding.models.glove import (
         Entries,
         Weights,
         arrange,
@@ -174,8 +174,8 @@ def glove(megabytes: float) -> None:
 
 SPARSE = """
 import sys, resource, numpy as np
-from stages.embedding.cooccurrence import cooccurrence
-from stages.embedding.corpus import Batch
+from stages.embedding.models.cooccurrence import cooccurrence
+from stages.embedding.models.training_text import Batch
 n_words, tokens = int(sys.argv[1]), int(sys.argv[2])
 share = 1 / np.arange(1, n_words + 1)
 ids = np.random.default_rng(1).choice(n_words, tokens, p=share / share.sum()).astype(np.int32)

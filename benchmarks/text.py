@@ -52,7 +52,7 @@ def write_distinct(path: Path, megabytes: float) -> None:
     """Write documents of twelve sentences each, drawn from all reviews, as CSV."""
     import pyarrow as pa
 
-    from stages.text.english import Tokenizer
+    from stages.text.tokens.english import Tokenizer
 
     texts = pa.array([" ".join(row["text"].replace("<br />", " ").split()) for row in reviews()])
     sentences = [s for text in Tokenizer(True, True).sentences(texts) for s in text]

@@ -32,7 +32,7 @@ class Stage:
     has_run: bool
     threads: int = 1
     retries: int = 0
-    timeout_minutes: float = 20
+    timeout_minutes: float = 60
 
 
 class Graph:

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from stages.core.vocabulary import SPECIAL
 from stages.text.collect import main
 from stages.text.contracts import VOCABULARY
-from stages.core.vocabulary import SPECIAL
 
 PARAMS = {
     "max_characters": 100_000,
@@ -47,8 +47,14 @@ class Collecting:
         (self.folder / "params.yaml").write_text(yaml.safe_dump(section))
         described = {**CORPUS, **(corpus or {}), "sources": list(sources)}
         (self.folder / "mine.yaml").write_text(yaml.safe_dump(described))
-        paths = ["mine.yaml", "raw", "out/documents.parquet", "out/metrics.json", "out/check.json"]
-        main([*paths, "--params", "text.collect"])
+        main(
+            params="text.collect",
+            corpus="mine.yaml",
+            raw="raw",
+            documents="out/documents.parquet",
+            metrics="out/metrics.json",
+            validation="out/check.json",
+        )
         metrics = json.loads((self.out / "metrics.json").read_text())
         return pq.read_table(self.out / "documents.parquet").to_pylist(), metrics
 

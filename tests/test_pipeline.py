@@ -1,11 +1,16 @@
 """The graph says the truth about the code, and the whole of it runs."""
 
+import dataclasses
 import gzip
 import importlib
+import itertools
+import json
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
+from typing import Annotated, get_args, get_origin, get_type_hints
 
 import grimp
 import pyarrow.parquet as pq
@@ -15,7 +20,42 @@ from dvc.repo import Repo
 from dvc.stage import PipelineStage
 from tiny import ROOT, copy_project, run, set_params
 
+from stages.core.command import Option, signature
+from stages.core.command import stages as modules
 from stages.core.contracts import Contract
+
+
+@dataclasses.dataclass(frozen=True)
+class Declared:
+    """What dvc.yaml says of a stage."""
+
+    name: str
+    command: tuple[str, ...]
+    deps: frozenset[str]
+    params: frozenset[str]
+    outs: frozenset[str]
+
+    @property
+    def module(self) -> str:
+        return self.command[3]
+
+    @property
+    def options(self) -> list[tuple[str, str]]:
+        words = self.command[4:]
+        return list(zip(words[::2], words[1::2], strict=True))
+
+
+def declared(stage: PipelineStage) -> Declared:
+    # A file of its own is a dependency with parameters; without any, the whole file counts.
+    sections = [dep for dep in stage.deps if hasattr(dep, "params")]
+    named = {name for dep in sections for name in dep.params}
+    return Declared(
+        stage.addressing,
+        tuple(shlex.split(stage.cmd)),
+        frozenset(dep.def_path for dep in stage.deps if dep not in sections),
+        frozenset(named | {dep.def_path for dep in sections if not dep.params}),
+        frozenset(out.def_path for out in stage.outs),
+    )
 
 
 def stages(project: Path) -> list[PipelineStage]:
@@ -24,27 +64,104 @@ def stages(project: Path) -> list[PipelineStage]:
 
 
 STAGES = stages(ROOT)
+DECLARED = [declared(stage) for stage in STAGES]
+MODULES = modules()
 IMPORTS = grimp.build_graph("stages", cache_dir=None)
 
-every_stage = pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.addressing)
+every_stage = pytest.mark.parametrize("stage", DECLARED, ids=lambda stage: stage.name)
 
 
-def words(stage: PipelineStage) -> list[str]:
-    return shlex.split(stage.cmd)
+def named_in(option: Option, value: str) -> bool:
+    """Return whether a path or a section has the name of its option as one of its parts.
+
+    Or as two of them: `collect_metrics` is `reports/metrics/collect.json`.
+    """
+    parts = re.split(r"[/.]", value)
+    parts += [f"{stage}_{kind}" for kind, stage in itertools.combinations(parts, 2)]
+    return not {option.name, f"{option.name}s"}.isdisjoint(parts)
 
 
-def module_of(stage: PipelineStage) -> str:
-    python, flag, package, name = words(stage)[:4]
-    assert (python, flag, package) == ("python", "-m", "stages")
-    return f"stages.{name}"
+def problems(stage: Declared) -> list[str]:
+    """Return what is wrong with a declaration, option by option."""
+    if stage.command[:3] != ("python", "-m", "stages") or stage.module not in MODULES:
+        return [f"the command runs no stage: {stage.command[:4]}"]
+    expected = signature(MODULES[stage.module]).options
+    if [flag for flag, _ in stage.options] != [option.flag for option in expected]:
+        return [f"the options are {stage.options}, and main takes {expected}"]
+    found, used = [], {"Params": set(), "Input": set(), "Output": set()}
+    for option, (_, value) in zip(expected, stage.options, strict=True):
+        if option.kind == "str":
+            wrong = "/" in value
+        elif option.kind == "Params":
+            used["Params"].add(value)
+            own = value == stage.module or value.startswith(f"{stage.module}.")
+            own |= value == "params.yaml"
+            wrong = value not in stage.params or not (
+                own if option.name == "params" else named_in(option, value)
+            )
+        elif option.kind == "Input":
+            used["Input"].add(value)
+            wrong = value not in stage.deps or not named_in(option, value)
+        else:
+            used["Output"].add(value)
+            is_table = value.endswith(".parquet")
+            wrong = value not in stage.outs or not named_in(option, value)
+            wrong |= is_table != (option.kind == "Table")
+        if wrong:
+            found.append(f"{option.flag} {value}")
+    found += sorted(stage.params - used["Params"])
+    found += sorted(dep for dep in stage.deps - used["Input"] if not dep.startswith("stages/"))
+    found += sorted(stage.outs - used["Output"])
+    return found
 
 
-def dependencies(stage: PipelineStage) -> set[str]:
-    return {dep.def_path for dep in stage.deps if not getattr(dep, "params", None)}
+@every_stage
+def test_the_command_is_the_signature(stage):
+    assert problems(stage) == []
 
 
-def declared_params(stage: PipelineStage) -> set[str]:
-    return {name for dep in stage.deps for name in getattr(dep, "params", None) or ()}
+@every_stage
+def test_two_options_that_are_swapped_are_noticed(stage):
+    for (i, (_, a)), (j, (_, b)) in itertools.combinations(enumerate(stage.options), 2):
+        if a == b:
+            continue
+        command = list(stage.command)
+        command[5 + 2 * i], command[5 + 2 * j] = b, a
+        assert problems(dataclasses.replace(stage, command=tuple(command))), (a, b)
+
+
+@every_stage
+def test_an_input_declared_as_an_output_is_noticed(stage):
+    for dep in stage.deps:
+        if not dep.startswith("stages/"):
+            turned = {"deps": stage.deps - {dep}, "outs": stage.outs | {dep}}
+            assert problems(dataclasses.replace(stage, **turned)), dep
+    for out in stage.outs:
+        turned = {"deps": stage.deps | {out}, "outs": stage.outs - {out}}
+        assert problems(dataclasses.replace(stage, **turned)), out
+
+
+@every_stage
+def test_one_name_everywhere(stage):
+    assert stage.module.split(".")[1] == stage.name.split("@")[0]
+    for path in stage.outs:
+        parts = Path(path).parts
+        if parts[0] == "reports" and parts[1] in ("metrics", "validation", "curves"):
+            assert stage.name.split("@")[0] == Path(parts[2]).stem
+
+
+def test_every_stage_is_declared():
+    assert set(MODULES) == {stage.module for stage in DECLARED}
+
+
+def test_the_top_level_of_a_room_holds_its_stages():
+    files = {
+        f"{file.parent.name}.{file.stem}"
+        for file in (ROOT / "stages").glob("*/*.py")
+        if file.stem not in ("__init__", "contracts")
+        and file.parent.name not in ("core", "metrics")
+    }
+    assert files == set(MODULES)
 
 
 def source(module: str) -> Path | None:
@@ -54,62 +171,39 @@ def source(module: str) -> Path | None:
     return file if (ROOT / file).read_text(encoding="utf-8").strip() else None
 
 
-def contracts(room: str) -> dict[str, Contract]:
-    if not (ROOT / "stages" / room / "contracts.py").exists():
-        return {}
-    module = importlib.import_module(f"stages.{room}.contracts")
-    return {c.name: c for c in vars(module).values() if isinstance(c, Contract)}
-
-
-@every_stage
-def test_paths_of_the_command_are_those_declared(stage):
-    paths = {word for word in words(stage) if word.startswith(("conf/", "data/", "reports/"))}
-    declared = dependencies(stage) | {out.def_path for out in stage.outs}
-    assert paths == {path for path in declared if path.startswith(("conf/", "data/", "reports/"))}
-
-
-@every_stage
-def test_params_of_the_command_are_those_declared(stage):
-    command = words(stage)
-    given = {command[i + 1] for i, word in enumerate(command) if word.startswith("--")}
-    assert given == declared_params(stage)
-
-
 @every_stage
 def test_imported_modules_are_dependencies(stage):
-    module = module_of(stage)
-    imported = {module, "stages.__main__"}
-    imported |= IMPORTS.find_upstream_modules(module)
-    imported |= IMPORTS.find_upstream_modules("stages.__main__")
+    module = f"stages.{stage.module}"
+    imported = {module, "stages.core.command", *IMPORTS.find_upstream_modules(module)}
     files = {file for file in map(source, imported) if file}
-    code = {Path(path) for path in dependencies(stage) if path.startswith("stages/")}
+    code = {Path(path) for path in stage.deps if path.startswith("stages/")}
     uncovered = {f for f in files if not any(f == dep or dep in f.parents for dep in code)}
     assert not uncovered
     unused = {dep for dep in code if not any(f == dep or dep in f.parents for f in files)}
     assert not unused
 
 
-@every_stage
-def test_tables_have_contracts(stage):
-    room = module_of(stage).split(".")[1]
-    tables = {Path(out.def_path).stem for out in stage.outs if out.def_path.endswith(".parquet")}
-    assert tables <= contracts(room).keys()
+def contracts_of(module: str) -> dict[str, Contract]:
+    """Return the contract of each table of a stage by the name of its option."""
+    main = importlib.import_module(f"stages.{module}").main
+    hints = get_type_hints(main, include_extras=True)
+    return {k: get_args(v)[1] for k, v in hints.items() if get_origin(v) is Annotated}
 
 
-@every_stage
-def test_stage_tells_the_flows_what_it_needs(stage):
-    assert stage.desc
-    assert set(stage.meta) == {"threads", "retries", "timeout_minutes"}
+def test_every_contract_belongs_to_a_table():
+    written = {id(contract) for module in MODULES for contract in contracts_of(module).values()}
+    for file in (ROOT / "stages").glob("*/contracts.py"):
+        module = importlib.import_module(f"stages.{file.parent.name}.contracts")
+        for name, value in vars(module).items():
+            assert not isinstance(value, Contract) or id(value) in written, name
 
 
-def test_contracts_have_tables():
-    written = {Path(out.def_path).stem for stage in STAGES for out in stage.outs}
-    rooms = [path.name for path in (ROOT / "stages").iterdir() if (path / "__init__.py").exists()]
-    assert {name for room in rooms for name in contracts(room)} <= written
+def test_every_stage_is_described():
+    assert all(stage.desc for stage in STAGES)
 
 
 def test_every_parameter_belongs_to_a_stage():
-    declared = {name for stage in STAGES for name in declared_params(stage)}
+    used = {name for stage in DECLARED for name in stage.params}
     iterated = {"corpus", "sequence.cells"}  # dvc.yaml itself reads them
 
     def leaves(section, prefix=""):
@@ -121,7 +215,7 @@ def test_every_parameter_belongs_to_a_stage():
     orphans = [
         leaf
         for leaf in leaves(params)
-        if leaf not in iterated and not any(f"{leaf}.".startswith(f"{d}.") for d in declared)
+        if leaf not in iterated and not any(f"{leaf}.".startswith(f"{name}.") for name in used)
     ]
     assert not orphans
 
@@ -142,12 +236,11 @@ def test_forced_run_by_dvc_gives_the_bytes_of_the_flow(finished_project):
 
 
 def test_finished_tables_have_the_columns_of_their_contracts(finished_project):
-    for stage in stages(finished_project):
-        known = contracts(module_of(stage).split(".")[1])
-        for out in stage.outs:
-            path = finished_project / out.def_path
-            if path.suffix == ".parquet":
-                assert pq.read_schema(path).names == known[path.stem].schema.names
+    for stage in map(declared, stages(finished_project)):
+        contracts = contracts_of(stage.module)
+        for flag, value in stage.options:
+            if contract := contracts.get(flag.removeprefix("--").replace("-", "_")):
+                assert pq.read_schema(finished_project / value).names == contract.schema.names
 
 
 def test_one_value_changed_runs_only_its_dependents(finished_project):
@@ -171,6 +264,61 @@ def test_one_value_changed_runs_only_its_dependents(finished_project):
         "project@documents",
         "render_report",
     }
+
+
+def changed(project: Path) -> set[str]:
+    """Return the stages that `dvc repro` would run, not counting those that follow them."""
+    return set(json.loads(run(project, "dvc", "status", "--json").stdout))
+
+
+@pytest.mark.parametrize(
+    ("file", "rerun"),
+    [
+        (
+            "sequence/predict_chords.py",
+            {"predict_chords@rnn", "predict_chords@lstm_peephole"},
+        ),
+        (
+            "embedding/evaluate_embedding.py",
+            {f"evaluate_embedding@{key}" for key in ("onehot", "skipgram", "glove")},
+        ),
+        ("report/render_text.py", {"render_text"}),
+    ],
+)
+def test_an_edited_stage_reruns_nothing_else(finished_project, file, rerun):
+    source = finished_project / "stages" / file
+    before = source.read_bytes()
+    source.write_bytes(before + b"# edited\n")
+    try:
+        assert changed(finished_project) == rerun
+    finally:
+        source.write_bytes(before)
+
+
+def test_the_stage_of_the_contributors_guide_runs(finished_project, tmp_path):
+    project = copy_project(tmp_path)
+    shutil.copytree(finished_project / "data", project / "data", dirs_exist_ok=True)
+    guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    contract, module, params, declaration = re.findall(r"```\w+\n(.*?)```", guide, re.DOTALL)
+    text = project / "stages" / "text"
+    with (text / "contracts.py").open("a", encoding="utf-8") as file:
+        file.write(f"\n{contract}")
+    (text / "count_sentences.py").write_text(module, encoding="utf-8")
+    for name, added, before in (
+        ("params.yaml", params, "\nembedding:\n"),
+        ("dvc.yaml", declaration, "  # --- embedding"),
+    ):
+        file = project / name
+        content = file.read_text(encoding="utf-8")
+        assert before in content
+        file.write_text(content.replace(before, f"\n{added}{before}"), encoding="utf-8")
+    (stage,) = [own for own in stages(project) if own.name == "count_sentences"]
+    done = run(project, *shlex.split(stage.cmd)[2:])
+    assert done.returncode == 0, done.stdout
+    counts = pq.read_table(project / "data/text/sentence_counts.parquet").to_pylist()
+    tokenized = json.loads((finished_project / "reports/metrics/tokenize.json").read_text())
+    assert [row["split"] for row in counts] == ["train", "validation", "test"]
+    assert all(0 < row["sentences"] <= tokenized["sentences"][row["split"]] for row in counts)
 
 
 def test_corpus_is_switched_by_one_choice_and_back_from_the_cache(finished_project):

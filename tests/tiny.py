@@ -15,33 +15,33 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 TINY = {
     "corpus": "tiny",
     "text.tokenize.min_count": 2,
-    "embedding.models.skipgram.dimensions": 8,
-    "embedding.models.skipgram.epochs": 1,
-    "embedding.models.glove.dimensions": 8,
-    "embedding.models.glove.epochs": 2,
-    "embedding.evaluate.words": ["australia", "government"],
-    "embedding.evaluate.arithmetic": ["australia - government + people"],
-    "embedding.evaluate.blanks": 50,
-    "embedding.evaluate.map_words": 40,
-    "embedding.evaluate.bootstrap_samples": 50,
-    "embedding.compare.bootstrap_samples": 50,
+    "embedding.train_embedding.skipgram.dimensions": 8,
+    "embedding.train_embedding.skipgram.epochs": 1,
+    "embedding.train_embedding.glove.dimensions": 8,
+    "embedding.train_embedding.glove.epochs": 2,
+    "embedding.evaluate_embedding.words": ["australia", "government"],
+    "embedding.evaluate_embedding.arithmetic": ["australia - government + people"],
+    "embedding.evaluate_embedding.cloze_questions": 50,
+    "embedding.evaluate_embedding.map_words": 40,
+    "embedding.evaluate_embedding.bootstrap_samples": 50,
+    "embedding.compare_embeddings.bootstrap_samples": 50,
     # One of torch's and ours.
     "sequence.cells": ["rnn", "lstm_peephole"],
-    "sequence.language_model.hidden_size": 8,
-    "sequence.language_model.cutoffs": [50, 200],
+    "sequence.train_language_model.hidden_size": 8,
+    "sequence.train_language_model.cutoffs": [50, 200],
     "sequence.read_digits.hidden_size": 8,
     "sequence.read_digits.epochs": 2,
     "sequence.predict_chords.hidden_size": 8,
     "sequence.predict_chords.epochs": 2,
     "sequence.classify_documents.hidden_size": 8,
     "sequence.classify_documents.epochs": 2,
-    "sequence.remember.gaps": [5, 10],
-    "sequence.remember.hidden_size": 8,
-    "sequence.remember.batches_per_epoch": 10,
-    "sequence.remember.epochs": 2,
-    "sequence.remember.held_out": 100,
-    "clustering.gather_points.words": 200,
-    "clustering.gather_points.skip_words": 10,
+    "sequence.solve_adding_problem.gaps": [5, 10],
+    "sequence.solve_adding_problem.hidden_size": 8,
+    "sequence.solve_adding_problem.batches_per_epoch": 10,
+    "sequence.solve_adding_problem.epochs": 2,
+    "sequence.solve_adding_problem.held_out": 100,
+    "clustering.embed_documents.words": 200,
+    "clustering.embed_documents.skip_words": 10,
     "clustering.cluster.words.clusters": 4,
     "clustering.cluster.documents.clusters": 4,
     "clustering.project.perplexity": 5,
@@ -54,7 +54,7 @@ TINY = {
 
 # Enough to see that sparse, predicted and counted vectors go their way through every stage; the
 # tests of the rooms run each kind.
-KEPT = {"embedding.models": ["onehot", "skipgram", "glove"]}
+KEPT = {"embedding.train_embedding": ["onehot", "skipgram", "glove"]}
 
 
 def keep_params(path: Path, kept: dict[str, list[str]]) -> None:

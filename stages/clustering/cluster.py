@@ -18,6 +18,7 @@ from stages.core.command import Input, command
 from stages.core.errors import StageError
 from stages.core.outputs import Output, Table
 from stages.core.params import Params
+from stages.metrics.cluster import ClusterMetrics
 
 WORDS_IN_A_NAME = 4
 # Silhouettes compare every pair of points; beyond this many a sample tells as much.
@@ -92,11 +93,11 @@ def main(
         pa.table([range(len(used)), sizes, [", ".join(n) for n in names]], schema=clusters.schema)
     )
     metrics.write_json(
-        {
-            "clusters": len(used),
-            "points": len(assigned),
-            "inertia": float(model.inertia_),
-            "silhouette": float(silhouette),
+        ClusterMetrics(
+            clusters=len(used),
+            points=len(assigned),
+            inertia=model.inertia_,
+            silhouette=silhouette,
             **agreement(located.labels, assigned),
-        }
+        )
     )

@@ -15,6 +15,7 @@ from stages.core.errors import StageError
 from stages.core.outputs import Output, Table
 from stages.core.params import Params
 from stages.core.vectors import to_array
+from stages.metrics.embed_documents import EmbedDocumentsMetrics
 
 
 class EmbedDocumentsParams(Params):
@@ -97,9 +98,9 @@ def main(
     words.write(word_points.to_table())
     documents.write(document_points.to_table())
     metrics.write_json(
-        {
-            "words": len(word_points.names),
-            "documents": len(document_points.names),
-            "dropped": {"no_known_word": int((~known).sum())},
-        }
+        EmbedDocumentsMetrics(
+            words=len(word_points.names),
+            documents=len(document_points.names),
+            dropped={"no_known_word": int((~known).sum())},
+        )
     )

@@ -12,6 +12,7 @@ from stages.core.command import Input, command
 from stages.core.errors import StageError
 from stages.core.outputs import Output, Table
 from stages.core.params import Params
+from stages.metrics.project import ProjectMetrics
 
 
 class ProjectParams(Params):
@@ -49,9 +50,9 @@ def main(
     ]
     projection.write(pa.table(columns, schema=projection.schema))
     metrics.write_json(
-        {
-            "points": len(names),
-            "pca_explained_variance": float(pca.explained_variance_ratio_.sum()),
-            "tsne_divergence": float(tsne.kl_divergence_),
-        }
+        ProjectMetrics(
+            points=len(names),
+            pca_explained_variance=pca.explained_variance_ratio_.sum(),
+            tsne_divergence=tsne.kl_divergence_,
+        )
     )

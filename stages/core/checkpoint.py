@@ -27,8 +27,8 @@ class Checkpoint:
         output: file that the training leads to; the checkpoint is `OUTPUT.checkpoint`.
         params: parameters of the training.
         inputs: files that the training reads.
-        stage: module of the stage. Its own file, the subpackages of its room and `stages/core`
-            are the code that the checkpoint belongs to.
+        stage: module of the stage. Its own file, the contracts and subpackages of its room and
+            `stages/core` are the code that the checkpoint belongs to.
         part: name of one of several trainings that lead to the same output.
     """
 
@@ -38,7 +38,8 @@ class Checkpoint:
         name = f"{output.target.name}.{part}" if part else output.target.name
         self.path = output.target.with_name(f"{name}.checkpoint")
         room, core = stage.parent, Path(__file__).parent
-        code = [stage, *sorted(room.glob("*/**/*.py")), *sorted(core.glob("*.py"))]
+        shared = [*room.glob("contracts.py"), *room.glob("*/**/*.py"), *core.glob("*.py")]
+        code = [stage, *sorted(shared)]
         digest = hashlib.sha256(params.model_dump_json().encode())
         for path in [*inputs, *code]:
             digest.update(hashlib.sha256(path.read_bytes()).digest())

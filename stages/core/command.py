@@ -20,13 +20,15 @@ to stage outputs, is why argparse is used directly.
 
 import argparse
 import ast
+import difflib
 import functools
 import importlib
 import inspect
 import os
 import re
+import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, NoReturn, get_origin, get_type_hints
 
@@ -150,8 +152,10 @@ def command(main: Callable[..., None]) -> Callable[..., None]:
 
 def _value(name: str, hint: Any, value: Any, staging: Any) -> Any:
     """Return what `main` gets for an option."""
+    from pydantic import BaseModel
+
     from stages.core.outputs import Output
-    from stages.core.params import Params, load
+    from stages.core.params import load
 
     if get_origin(hint) is Annotated:
         return staging.table(Path(value), *hint.__metadata__)
@@ -159,7 +163,7 @@ def _value(name: str, hint: Any, value: Any, staging: Any) -> Any:
         return staging.output(Path(value))
     if hint is Input:
         return _readable(name, Path(value))
-    if issubclass(hint, Params) and isinstance(value, str | Path):
+    if issubclass(hint, BaseModel) and isinstance(value, str | Path):
         return load(value, hint)
     return value
 
@@ -179,28 +183,91 @@ def _readable(name: str, path: Path) -> Path:
     return path
 
 
+def check(commands: Iterable[str]) -> list[str]:
+    """Return what is known to be wrong with commands before they run, in a sentence each.
+
+    Every section of parameters is read, and every input that no command writes has to exist. A
+    stage that can say more has a function `check` beside `main`, which takes some of the arguments
+    of `main` (inputs as paths) and raises a StageError.
+
+    Args:
+        commands: commands `python -m stages ROOM.STAGE OPTIONS`.
+    """
+    known = stages()
+    calls = []
+    for words in map(shlex.split, commands):
+        name = words[3]
+        calls.append((name, parse(name, known[name], words[4:]), signature(known[name]).options))
+    written = {
+        arguments[option.name]
+        for _, arguments, options in calls
+        for option in options
+        if option.kind in ("Output", "Table")
+    }
+    # A folder is there once something in it is.
+    written |= {str(folder) for path in written for folder in Path(path).parents}
+    found: dict[str, None] = {}  # in order, each once
+    for name, arguments, options in calls:
+        module = importlib.import_module(f"stages.{name}")
+        hints = get_type_hints(module.main, include_extras=True)
+        wrong = False
+        for option in options:
+            value = arguments[option.name]
+            if option.kind == "Params" or (option.kind == "Input" and value not in written):
+                try:
+                    arguments[option.name] = _value(option.name, hints[option.name], value, None)
+                except StageError as error:
+                    found[str(error)], wrong = None, True
+        if hasattr(module, "check") and not wrong:
+            try:
+                names = inspect.signature(module.check).parameters
+                module.check(**{key: arguments[key] for key in names})
+            except StageError as error:
+                found[str(error)] = None
+    return list(found)
+
+
 def run(argv: list[str]) -> int:
     """Run the stage that `argv` names and return the exit status."""
     known = stages()
     if not argv or argv[0] in ("-h", "--help"):
         print("usage: python -m stages ROOM.STAGE OPTIONS\n")
-        print("`python -m stages ROOM.STAGE --help` explains the options of a stage:\n")
+        print("`python -m stages ROOM.STAGE --help` explains the options of a stage, and")
+        print("`python -m stages check` reads commands and says what is wrong with them.\n")
         for name, file in known.items():
             print(f"  {name:36} {signature(file).summary}")
         return 0 if argv else 2
     name, *rest = argv
+    if name == "check":
+        wrong = check(sys.stdin)
+        print(*wrong, sep="\n", end="\n" * bool(wrong), file=sys.stderr)
+        return int(bool(wrong))
     if name not in known:
-        print(f"no stage is called '{name}'; there are: {', '.join(known)}", file=sys.stderr)
+        close = difflib.get_close_matches(name, known, n=1)
+        meant = f" (did you mean '{close[0]}'?)" if close else f"; there are: {', '.join(known)}"
+        print(f"no stage is called '{name}'{meant}", file=sys.stderr)
         return 2
     arguments = parse(name, known[name], rest)  # before the module is imported: that takes seconds
+    return reported(name, lambda: importlib.import_module(f"stages.{name}").main(**arguments))
+
+
+def reported(name: str, call: Callable[[], None]) -> int:
+    """Call a function, print what it fails with as one sentence, and return the exit status."""
     try:
-        importlib.import_module(f"stages.{name}").main(**arguments)
+        call()
     except StageError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 1
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         print(f"{name}: {place}{error.strerror or error}; nothing was written", file=sys.stderr)
+        return 1
+    except ValueError as error:
+        import pyarrow as pa
+
+        if not isinstance(error, pa.ArrowInvalid):
+            raise
+        print(f"{name}: Arrow could not read or write a table ({error})", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{name}: interrupted; nothing was written", file=sys.stderr)

@@ -30,9 +30,12 @@ class Output:
         self._staging = staging
 
     def write_json(self, value: dict[str, Any] | BaseModel) -> None:
-        """Write `value` as indented JSON with its keys in a stable order."""
+        """Write `value` as indented JSON with its keys in a stable order.
+
+        Of a model the keys that were given are written, not its defaults.
+        """
         if isinstance(value, BaseModel):
-            value = value.model_dump()
+            value = value.model_dump(exclude_unset=True)
         text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
         self.path.write_text(text + "\n", encoding="utf-8")
 

@@ -1,6 +1,7 @@
 """Typed views on `params.yaml`. Every knob and its comment stand there; none has a default here."""
 
 import difflib
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +25,7 @@ class Params(BaseModel):
         return self._section
 
 
-Section = TypeVar("Section", bound=Params)
+Section = TypeVar("Section", bound=BaseModel)
 
 
 def load(section: str | Path, model: type[Section]) -> Section:
@@ -32,15 +33,17 @@ def load(section: str | Path, model: type[Section]) -> Section:
 
     Args:
         section: dotted name of the section, or path of a file that ends in `.yaml`.
-        model: what the section has to hold.
+        model: what the section has to hold: `Params`, or a `RootModel` of a list or of all keys.
 
     Raises:
         StageError: the file or the section is missing, or a key is unknown, missing or of the
-            wrong kind; the sentence names the key and what it may be.
+            wrong kind; the sentence names the key and what it may be. Or a key anywhere in the file
+            cannot be part of a stage's name and of a path.
     """
     if str(section).endswith(".yaml"):
         return _validated(_read(Path(section)), model, str(section), str(section))
     values = _read(PARAMS_FILE)
+    _check_keys(values, "")
     for depth, key in enumerate(section.split(".")):
         if not isinstance(values, dict) or key not in values:
             missing = ".".join(section.split(".")[: depth + 1])
@@ -51,13 +54,32 @@ def load(section: str | Path, model: type[Section]) -> Section:
     return _validated(values, model, section, f"{PARAMS_FILE}: section '{section}'")
 
 
+def _check_keys(values: Any, section: str) -> None:
+    """Check that every key can be part of a section's dotted name, a path and a name in DVC."""
+    if not isinstance(values, dict):
+        return
+    for key, inner in values.items():
+        if not isinstance(key, str):
+            raise StageError(
+                f"{PARAMS_FILE}: the key {key!r} in '{section}' is not text: put it in quotes"
+            )
+        if not re.fullmatch(r"[\w-]+", key):
+            better = re.sub(r"[^\w-]+", "_", key)
+            raise StageError(
+                f"{PARAMS_FILE}: the key '{key}' in '{section}' has characters other than letters, "
+                f"digits, _ and -: rename it, for instance to '{better}'"
+            )
+        _check_keys(inner, f"{section}.{key}".lstrip("."))
+
+
 def _validated(values: Any, model: type[Section], section: str, place: str) -> Section:
     try:
         params = model.model_validate(values)
     except ValidationError as error:
         problems = "; ".join(_describe(problem, model) for problem in error.errors())
         raise StageError(f"{place}: {problems}") from None
-    params._section = section
+    if isinstance(params, Params):
+        params._section = section
     return params
 
 
@@ -74,7 +96,7 @@ def _read(path: Path) -> Any:
         raise StageError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
 
 
-def _describe(problem: Any, model: type[Params]) -> str:
+def _describe(problem: Any, model: type[BaseModel]) -> str:
     key = ".".join(str(part) for part in problem["loc"]) or "(all)"
     if problem["type"] == "extra_forbidden":
         return f"unknown parameter '{key}'{_suggest(key, model.model_fields)}"

@@ -7,14 +7,13 @@ from stages.core.contracts import Contract
 MEASURES = SPEARMAN, ACCURACY = ["spearman", "accuracy"]
 
 VECTORS = Contract(
-    "vectors",
     pa.schema(
         [
             pa.field("token", pa.string(), nullable=False),
             pa.field("count", pa.int64(), nullable=False),
             pa.field("vector", pa.list_(pa.float32()), nullable=False),
             # Of a sparse model, where the numbers of the vector stand; the others are zero.
-            pa.field("positions", pa.list_(pa.int32())),
+            pa.field("indices", pa.list_(pa.int32())),
         ]
     ),
     (
@@ -32,7 +31,6 @@ _COSINE = (
 )
 
 NEIGHBOURS = Contract(
-    "neighbours",
     pa.schema(
         [
             pa.field("token", pa.string(), nullable=False),
@@ -47,8 +45,7 @@ NEIGHBOURS = Contract(
     min_rows=0,
 )
 
-SUMS = Contract(
-    "sums",
+VECTOR_ARITHMETIC = Contract(
     pa.schema(
         [
             pa.field("expression", pa.string(), nullable=False),
@@ -61,8 +58,7 @@ SUMS = Contract(
     min_rows=0,
 )
 
-BLANKS = Contract(
-    "blanks",
+CLOZE = Contract(
     pa.schema(
         [
             pa.field("sentence", pa.string(), nullable=False),
@@ -75,8 +71,7 @@ BLANKS = Contract(
     min_rows=0,
 )
 
-LIKELY = Contract(
-    "likely",
+CONTEXT_WORDS = Contract(
     pa.schema(
         [
             pa.field("token", pa.string(), nullable=False),
@@ -97,8 +92,7 @@ LIKELY = Contract(
 )
 
 # What each test asked, what was right and what the model said.
-JUDGEMENTS = Contract(
-    "judgements",
+ITEM_SCORES = Contract(
     pa.schema(
         [
             pa.field("test", pa.string(), nullable=False),
@@ -106,9 +100,9 @@ JUDGEMENTS = Contract(
             pa.field("part", pa.string(), nullable=False),
             pa.field("item", pa.string(), nullable=False),
             # Of similarity, the score that people gave; otherwise 1.
-            pa.field("wanted", pa.float64(), nullable=False),
+            pa.field("target", pa.float64(), nullable=False),
             # Of similarity, the cosine; otherwise the chance to be right, 1 or 0 but for ties.
-            pa.field("got", pa.float64(), nullable=False),
+            pa.field("prediction", pa.float64(), nullable=False),
         ]
     ),
     (
@@ -118,8 +112,7 @@ JUDGEMENTS = Contract(
     min_rows=0,
 )
 
-POSITIONS = Contract(
-    "positions",
+MAP = Contract(
     pa.schema(
         [
             pa.field("token", pa.string(), nullable=False),
@@ -131,8 +124,7 @@ POSITIONS = Contract(
     min_rows=0,
 )
 
-FIT = Contract(
-    "fit",
+GLOVE_FIT = Contract(
     pa.schema(
         [
             pa.field("token", pa.string(), nullable=False),
@@ -147,7 +139,6 @@ FIT = Contract(
 )
 
 COMPARISON = Contract(
-    "comparison",
     pa.schema(
         [
             pa.field("test", pa.string(), nullable=False),

@@ -21,7 +21,6 @@ _NOTE_EXPECTATIONS = (
 )
 
 NOTES = Contract(
-    "notes",
     pa.schema(
         [
             pa.field("piece_id", pa.string(), nullable=False),
@@ -36,14 +35,14 @@ NOTES = Contract(
 )
 
 PIECES = Contract(
-    "pieces",
     pa.schema(
         [
             pa.field("piece_id", pa.string(), nullable=False),
             pa.field("split", pa.string(), nullable=False),
             pa.field("beats_per_bar", pa.float64(), nullable=False),
             pa.field("pickup_beats", pa.float64(), nullable=False),
-            pa.field("key_fifths", pa.int32(), nullable=False),
+            pa.field("tonic_pitch_class", pa.int32(), nullable=False),
+            pa.field("mode", pa.string(), nullable=False),
         ]
     ),
     (
@@ -53,13 +52,13 @@ PIECES = Contract(
         ("ExpectColumnValuesToBeBetween", {"column": "pickup_beats", "min_value": 0}),
         (
             "ExpectColumnValuesToBeBetween",
-            {"column": "key_fifths", "min_value": -7, "max_value": 7},
+            {"column": "tonic_pitch_class", "min_value": 0, "max_value": 11},
         ),
+        ("ExpectColumnValuesToBeInSet", {"column": "mode", "value_set": ["major", "minor"]}),
     ),
 )
 
 SAMPLES = Contract(
-    "samples",
     pa.schema([pa.field("passage", pa.int32(), nullable=False), *_NOTE_FIELDS]),
     (
         ("ExpectColumnValuesToBeBetween", {"column": "passage", "min_value": 0}),
@@ -67,4 +66,4 @@ SAMPLES = Contract(
     ),
 )
 
-COMPOSITION = Contract("composition", pa.schema(_NOTE_FIELDS), _NOTE_EXPECTATIONS)
+COMPOSITION = Contract(pa.schema(_NOTE_FIELDS), _NOTE_EXPECTATIONS)

@@ -1,6 +1,5 @@
 """Train the composer: a generator against a discriminator, on four-part passages."""
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +11,17 @@ from pydantic import Field
 from torch import Tensor
 
 from stages.core.checkpoint import Checkpoint
+from stages.core.command import Input, command
 from stages.core.errors import StageError
-from stages.music.composer import (
-    Discriminator,
-    Generator,
-    Shape,
-    draw_noise,
-    encode,
-    save_composer,
-)
-from stages.music.pianoroll import REST, Roll, read_passages
-from stages.core.outputs import Outputs
-from stages.core.params import Params, load
+from stages.core.outputs import Output
+from stages.core.params import Params
 from stages.core.progress import progress
+from stages.music.composer.networks import Discriminator, Generator, Shape, draw_noise, encode
+from stages.music.composer.weights import save_composer
+from stages.music.notes.pianoroll import REST, Roll, read_passages
 
 
-class ComposerParams(Params):
+class TrainComposerParams(Params):
     """The section `music.train_composer`."""
 
     bars: int = Field(ge=1)
@@ -44,8 +38,8 @@ class ComposerParams(Params):
     seed: int
 
 
-def shape_for(passages: Roll, params: ComposerParams) -> Shape:
-    """Return the networks' shape: each part ranges over the pitches that it has in `passages`."""
+def shape_for(passages: Roll, params: TrainComposerParams) -> Shape:
+    """Return the shape of the networks. The range of each part is its range in `passages`."""
     parts = [part[part != REST] for part in passages.pitches.transpose(1, 0, 2)]
     return Shape(
         bars=params.bars,
@@ -63,18 +57,18 @@ def train_round(
     discriminator: Discriminator,
     optimizers: dict[str, torch.optim.Optimizer],
     music: Tensor,
-    params: ComposerParams,
+    params: TrainComposerParams,
 ) -> dict[str, float]:
-    """Train the discriminator for some steps and the generator for one; return their losses.
+    """Train the discriminator for some steps and the generator for one, and return the losses.
 
     A Wasserstein GAN with gradient penalty (Gulrajani et al. 2017, arXiv:1704.00028, algorithm 1).
 
     Args:
-        generator: makes passages from noise.
-        discriminator: judges passages.
-        optimizers: of both, under `generator` and `discriminator`.
-        music: real passages, of shape (passages, rows, steps).
-        params: the parameters of the training.
+        generator: network that maps noise to passages
+        discriminator: network that scores passages
+        optimizers: optimizers of both, under `generator` and `discriminator`
+        music: real passages, (passages, rows, steps)
+        params: parameters of the training
     """
     n = params.batch_size
     for _ in range(params.critic_steps):
@@ -102,9 +96,9 @@ def train_round(
 
 
 def fit(
-    music: Tensor, shape: Shape, params: ComposerParams, checkpoint: Checkpoint
+    music: Tensor, shape: Shape, params: TrainComposerParams, checkpoint: Checkpoint
 ) -> tuple[Generator, list[dict[str, Any]]]:
-    """Train both networks and return the generator and the mean losses between checkpoints."""
+    """Train both networks; return the generator and the mean losses between checkpoints."""
     generator, discriminator = Generator(shape), Discriminator(shape)
     optimizers = {
         name: torch.optim.Adam(network.parameters(), params.learning_rate, betas=(0.5, 0.9))
@@ -120,54 +114,54 @@ def fit(
     done = curve[-1]["round"] if curve else 0
     losses = []
     rounds = range(done + 1, params.rounds + 1)
-    for number in progress(rounds, "training the composer, rounds", len(rounds)):
+    for round_number in progress(rounds, "training the composer, rounds", len(rounds)):
         loss = train_round(generator, discriminator, optimizers, music, params)
         if not np.isfinite(list(loss.values())).all():
-            raise StageError(f"the loss is {loss} in round {number}: lower learning_rate")
+            raise StageError(
+                f"the loss is {loss} in round {round_number}: lower {params.section}.learning_rate"
+            )
         losses.append(loss)
-        if number % params.rounds_per_checkpoint == 0 or number == params.rounds:
+        if round_number % params.rounds_per_checkpoint == 0 or round_number == params.rounds:
             mean = pd.DataFrame(losses).mean().to_dict()
-            curve.append({"round": number, **mean})
+            curve.append({"round": round_number, **mean})
             losses = []
             checkpoint.save(parts, curve)
     return generator, curve
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Read the arguments, train, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("notes", type=Path)
-    parser.add_argument("pieces", type=Path)
-    parser.add_argument("composer", type=Path)
-    parser.add_argument("curve", type=Path)
-    parser.add_argument("--params", required=True)
-    args = parser.parse_args(argv)
-    params = load(args.params, ComposerParams)
+@command
+def main(
+    *, params: TrainComposerParams, notes: Input, pieces: Input, composer: Output, curve: Output
+) -> None:
+    """Train the composer, a GAN on four-part passages.
+
+    Args:
+        curve: losses over the rounds
+    """
     if (steps := params.beats_per_bar * params.steps_per_beat) & (steps - 1):
         raise StageError(
-            f"{args.params}: beats_per_bar times steps_per_beat is {steps}, which is no power of 2"
+            f"{params.section}: beats_per_bar times steps_per_beat is {steps}, which is not a "
+            "power of 2: change one of them"
         )
 
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(params.seed)
-    pieces = pq.read_table(args.pieces).to_pandas()
+    known = pq.read_table(pieces).to_pandas()
     passages = read_passages(
-        pq.read_table(args.notes).to_pandas(),
-        pieces[pieces["split"] == "train"],
+        pq.read_table(notes).to_pandas(),
+        known[known["split"] == "train"],
         params.bars,
         params.beats_per_bar,
         params.steps_per_beat,
     )
     if not len(passages.pitches):
         raise StageError(
-            f"{args.pieces} has no passage of {params.bars} bars of {params.beats_per_bar} beats "
-            "to train on: lower bars or change beats_per_bar"
+            f"{pieces} has no passage of {params.bars} bars of {params.beats_per_bar} beats to "
+            f"train on: lower {params.section}.bars or change {params.section}.beats_per_bar"
         )
     shape = shape_for(passages, params)
-    checkpoint = Checkpoint(args.composer, params, [args.notes, args.pieces], Path(__file__).parent)
-    generator, curve = fit(encode(passages, shape), shape, params, checkpoint)
-    with Outputs() as outputs:
-        save_composer(generator, outputs.aside(args.composer))
-        pd.DataFrame(curve).to_csv(outputs.aside(args.curve), index=False)
-    checkpoint.remove()
+    checkpoint = Checkpoint(composer, params, [notes, pieces], Path(__file__))
+    generator, losses = fit(encode(passages, shape), shape, params, checkpoint)
+    save_composer(generator, composer.path)
+    curve.write_csv(pd.DataFrame(losses))

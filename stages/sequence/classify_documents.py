@@ -16,6 +16,7 @@ from torch.nn import functional
 from stages.core.checkpoint import Checkpoint
 from stages.core.command import Input, command
 from stages.core.outputs import Output, Table
+from stages.metrics.classify_documents import ClassifyDocumentsMetrics
 from stages.sequence.classification.attribution import attribute
 from stages.sequence.classification.documents import read_labelled, why_unscored
 from stages.sequence.classification.encoding import Split, encode, read_vectors
@@ -133,7 +134,10 @@ def main(
         confusion.write(confusion.schema.empty_table())
         attributions.write(attributions.schema.empty_table())
         curve.write_csv(pd.DataFrame(columns=CURVE))
-        metrics.write_json({"documents": sizes, "unscored": unscored, WITH: None, WITHOUT: None})
+        no_result = {WITH: None, WITHOUT: None}
+        metrics.write_json(
+            ClassifyDocumentsMetrics(documents=sizes, unscored=unscored, **no_result)
+        )
         return
 
     words, word_vectors = read_vectors(vectors)
@@ -195,12 +199,10 @@ def main(
     )
     curve.write_csv(pd.DataFrame(history))
     metrics.write_json(
-        {
-            "documents": sizes,
-            "labels": len(classes),
-            "test_documents_of_unseen_label": sum(label not in classes for label in test.labels),
-            WITH: None,
-            WITHOUT: None,
-            **results,
-        }
+        ClassifyDocumentsMetrics(
+            documents=sizes,
+            labels=len(classes),
+            test_documents_of_unseen_label=sum(label not in classes for label in test.labels),
+            **{WITH: None, WITHOUT: None, **results},
+        )
     )

@@ -6,6 +6,7 @@ import numpy as np
 
 from stages.core.command import Input, command
 from stages.core.outputs import Output
+from stages.metrics.estimate_ngrams import EstimateNgramsMetrics
 from stages.sequence.language.streams import evaluation_streams, read_streams
 
 
@@ -109,4 +110,4 @@ def main(*, tokens: Input, vocabulary: Input, metrics: Output) -> None:
         scores["unigram"][split] = perplexity(unigrams[ids[1:]])
         scores["bigram"][split] = perplexity(bigrams.probabilities(ids))
         scores["trigram"][split] = perplexity(trigrams.probabilities(ids))
-    metrics.write_json({"perplexity": scores})
+    metrics.write_json(EstimateNgramsMetrics(perplexity=scores))

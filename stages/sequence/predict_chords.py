@@ -15,6 +15,7 @@ from stages.core.checkpoint import Checkpoint
 from stages.core.command import Input, command
 from stages.core.errors import StageError
 from stages.core.outputs import Output
+from stages.metrics.predict_chords import PredictChordsMetrics
 from stages.sequence.recurrent.batching import bucket_by_length, pad, sequence_mask
 from stages.sequence.recurrent.cells import Recurrent, State
 from stages.sequence.recurrent.model_files import save_model
@@ -240,14 +241,14 @@ def main(
     save_model(network, arguments, model.path)
     curve.write_csv(pd.DataFrame(history))
     metrics.write_json(
-        {
-            "nats_per_frame": {name: per_frame(result) for name, result in results.items()},
-            "test_interval": interval(results["test"], params.seed),
-            "pitch_frequency_nats_per_frame": {
+        PredictChordsMetrics(
+            nats_per_frame={name: per_frame(result) for name, result in results.items()},
+            test_interval=interval(results["test"], params.seed),
+            pitch_frequency_nats_per_frame={
                 name: frequency_nats(split, probabilities) for name, split in splits.items()
             },
-            "pieces": {name: len(result) for name, result in results.items()},
-            "frames": {name: int(result[:, 1].sum()) for name, result in results.items()},
+            pieces={name: len(result) for name, result in results.items()},
+            frames={name: int(result[:, 1].sum()) for name, result in results.items()},
             **training_costs(network, network.recurrent, history),
-        }
+        )
     )

@@ -16,6 +16,7 @@ from stages.core.checkpoint import Checkpoint
 from stages.core.command import Input, command
 from stages.core.errors import StageError
 from stages.core.outputs import Output, Table
+from stages.metrics.read_digits import ReadDigitsMetrics
 from stages.sequence.classification.evaluation import predict, validate
 from stages.sequence.classification.scores import confusion_counts, scores
 from stages.sequence.contracts import CONFUSION
@@ -175,12 +176,12 @@ def main(
     confusion.write(confusion_counts(truth, predictions))
     curve.write_csv(pd.DataFrame(history))
     metrics.write_json(
-        {
-            "source": params.source,
-            "rows": n_rows,
-            "columns": n_columns,
-            "images": {name: len(part.rows) for name, part in splits.items()},
+        ReadDigitsMetrics(
+            source=params.source,
+            rows=n_rows,
+            columns=n_columns,
+            images={name: len(part.rows) for name, part in splits.items()},
             **scores(truth, predictions),
             **training_costs(network, network.recurrent, history),
-        }
+        )
     )

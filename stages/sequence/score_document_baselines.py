@@ -12,6 +12,7 @@ from stages.core.command import Input, command
 from stages.core.outputs import Output
 from stages.core.params import Params
 from stages.core.progress import progress
+from stages.metrics.score_document_baselines import ScoreDocumentBaselinesMetrics
 from stages.sequence.classification.documents import Documents, read_labelled, why_unscored
 from stages.sequence.classification.scores import scores
 
@@ -52,13 +53,15 @@ def main(*, params: BaselineParams, tokens: Input, metrics: Output) -> None:
     splits = read_labelled(tokens)
     unscored = why_unscored(splits)
     if unscored:
-        metrics.write_json({"unscored": unscored, "majority": None, "tf_idf": None})
+        metrics.write_json(
+            ScoreDocumentBaselinesMetrics(unscored=unscored, majority=None, tf_idf=None)
+        )
         return
     truth = splits["test"].labels
     predictions, c = tf_idf(splits, params.c)
     metrics.write_json(
-        {
-            "majority": scores(truth, majority(splits)),
-            "tf_idf": {**scores(truth, predictions), "c": c},
-        }
+        ScoreDocumentBaselinesMetrics(
+            majority=scores(truth, majority(splits)),
+            tf_idf={**scores(truth, predictions), "c": c},
+        )
     )

@@ -16,6 +16,7 @@ from torch.nn import functional
 from stages.core.checkpoint import Checkpoint
 from stages.core.command import command
 from stages.core.outputs import Output, Table
+from stages.metrics.solve_adding_problem import SolveAddingProblemMetrics
 from stages.sequence.contracts import GRADIENTS
 from stages.sequence.recurrent.cells import Recurrent, State, tree_map
 from stages.sequence.recurrent.model_files import save_model
@@ -195,4 +196,4 @@ def main(
     columns = pd.concat(norms)[gradients.schema.names]
     gradients.write(pa.Table.from_pandas(columns, preserve_index=False))
     curve.write_csv(pd.concat(curves))
-    metrics.write_json({"always_one": ALWAYS_ONE, "gaps": results})
+    metrics.write_json(SolveAddingProblemMetrics(always_one=ALWAYS_ONE, gaps=results))

@@ -19,6 +19,7 @@ from stages.core.errors import StageError
 from stages.core.outputs import Output, Table
 from stages.core.progress import progress
 from stages.core.vectors import to_array
+from stages.metrics.train_language_model import TrainLanguageModelMetrics
 from stages.sequence.contracts import PARAGRAPHS, SENTENCES
 from stages.sequence.language.model import LanguageModel
 from stages.sequence.language.streams import (
@@ -230,8 +231,8 @@ def main(
     sentences.write(extreme_sentences(streams, nats["test"], params.sentences))
     curve.write_csv(pd.DataFrame(history))
     metrics.write_json(
-        {
-            "perplexity": {split: math.exp(values.mean()) for split, values in nats.items()},
+        TrainLanguageModelMetrics(
+            perplexity={split: math.exp(values.mean()) for split, values in nats.items()},
             **training_costs(network, network.recurrent, history),
-        }
+        )
     )

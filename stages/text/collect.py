@@ -1,6 +1,5 @@
-"""Collect a corpus: documents, cleaned, without repetition, in three splits."""
+"""Collect a corpus: documents, cleaned, without duplicates, in three splits."""
 
-import argparse
 import contextlib
 import os
 import shutil
@@ -16,18 +15,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from stages.core.command import Input, command
 from stages.core.errors import StageError
-from stages.core.outputs import Outputs
-from stages.core.params import Params, load
+from stages.core.outputs import Output, Table
+from stages.core.parallel import map_in_order
+from stages.core.params import Params
 from stages.core.progress import progress
-from stages.text.clean import Handling, Rules, clean
+from stages.metrics.collect import CollectMetrics
+from stages.text.cleaning.clean import Handling, Rules, clean
+from stages.text.cleaning.duplicates import Index, band_rows, sketch
+from stages.text.cleaning.splits import NOT_GIVEN, TEST, TRAIN, VALIDATION, draw_splits
 from stages.text.contracts import DOCUMENTS, SPLITS
-from stages.text.corpus import Corpus, read_corpus_file
-from stages.text.duplicates import Index, band_rows, sketch
-from stages.text.formats import Losses
-from stages.text.parallel import map_in_order
-from stages.text.sources import Document, read_documents
-from stages.text.splits import NOT_GIVEN, TEST, TRAIN, VALIDATION, draw_splits
+from stages.text.sources.corpus import Corpus
+from stages.text.sources.documents import Document, read_documents
+from stages.text.sources.formats import Losses
 
 BATCH_DOCUMENTS = 4_000
 BATCH_CHARACTERS = 4_000_000
@@ -302,12 +303,10 @@ def count_splits(splits: np.ndarray) -> dict[str, int]:
     return {split: int((splits == code).sum()) for code, split in enumerate(SPLITS)}
 
 
-def collect(
-    corpus: Corpus, raw: Path, params: CollectParams, outputs: Outputs, documents: Path
-) -> dict[str, Any]:
+def collect(corpus: Corpus, raw: Path, params: CollectParams, documents: Table) -> dict[str, Any]:
     """Write the table `documents` and return what there is to say of the corpus."""
     # A killed run leaves the folder behind; DVC does not look at what is called so.
-    folder = documents.with_suffix(".partial")
+    folder = documents.target.with_suffix(".partial")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with contextlib.ExitStack() as stack:
@@ -317,7 +316,7 @@ def collect(
             index = stack.enter_context(Index(folder, params.near_duplicate_similarity))
         gathered = gather(corpus, raw, params, folder, index)
         splits = decide(gathered, index, params)
-        with outputs.table_writer(documents, DOCUMENTS) as writer:
+        with documents.writer() as writer:
             for table in gathered.tables(splits):
                 writer.write_table(table)
     kept = splits != NOT_GIVEN
@@ -334,27 +333,27 @@ def collect(
     }
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Read the arguments, collect, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("corpus", type=Path, help="file of conf/corpus")
-    parser.add_argument("raw", type=Path, help="folder of people's own corpora")
-    parser.add_argument("documents", type=Path)
-    parser.add_argument("metrics", type=Path)
-    parser.add_argument("validation", type=Path)
-    parser.add_argument("--params", required=True)
-    args = parser.parse_args(argv)
-    params = load(args.params, CollectParams)
-    corpus = read_corpus_file(args.corpus)
+@command
+def main(
+    *,
+    params: CollectParams,
+    corpus: Corpus,
+    raw: Input,
+    documents: Table[DOCUMENTS],
+    metrics: Output,
+) -> None:
+    """Collect a corpus: documents, cleaned, without duplicates, in three splits.
 
-    with Outputs(args.validation) as outputs:
-        metrics = collect(corpus, args.raw, params, outputs, args.documents)
-        about = {
-            "name": args.corpus.stem,
-            **corpus.model_dump(include={"title", "licence", "homepage", "language"}),
-            "sources": [
-                source.url or f"{source.package or args.raw}: {source.path}"
-                for source in corpus.sources
-            ],
-        }
-        outputs.json(args.metrics, {"corpus": about, **metrics})
+    Args:
+        corpus: file of conf/corpus
+        raw: folder of people's own corpora
+    """
+    collected = collect(corpus, raw, params, documents)
+    about = {
+        "name": Path(corpus.section).stem,
+        **corpus.model_dump(include={"title", "licence", "homepage", "language"}),
+        "sources": [
+            source.url or f"{source.package or raw}: {source.path}" for source in corpus.sources
+        ],
+    }
+    metrics.write_json(CollectMetrics(corpus=about, **collected))

@@ -7,7 +7,6 @@ from stages.core.contracts import Contract
 SPLITS = ["train", "validation", "test"]
 
 DOCUMENTS = Contract(
-    "documents",
     pa.schema(
         [
             pa.field("doc_id", pa.string(), nullable=False),
@@ -24,7 +23,6 @@ DOCUMENTS = Contract(
 )
 
 TOKENS = Contract(
-    "tokens",
     pa.schema(
         [
             pa.field("doc_id", pa.string(), nullable=False),
@@ -44,7 +42,6 @@ TOKENS = Contract(
 )
 
 VOCABULARY = Contract(
-    "vocabulary",
     pa.schema(
         [
             pa.field("token_id", pa.int32(), nullable=False),
@@ -74,7 +71,6 @@ VOCABULARY = Contract(
 )
 
 LENGTHS = Contract(
-    "lengths",
     pa.schema(
         [
             pa.field("split", pa.string(), nullable=False),
@@ -91,7 +87,6 @@ LENGTHS = Contract(
 )
 
 GROWTH = Contract(
-    "growth",
     pa.schema(
         [
             pa.field("tokens", pa.int64(), nullable=False),
@@ -109,7 +104,6 @@ GROWTH = Contract(
 )
 
 LABEL_WORDS = Contract(
-    "label_words",
     pa.schema(
         [
             pa.field("label", pa.string(), nullable=False),
@@ -128,7 +122,6 @@ LABEL_WORDS = Contract(
 )
 
 EXAMPLES = Contract(
-    "examples",
     pa.schema(
         [
             pa.field("doc_id", pa.string(), nullable=False),

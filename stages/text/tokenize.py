@@ -1,6 +1,5 @@
 """Tokenize the documents and count the vocabulary of the training split."""
 
-import argparse
 import functools
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,16 +10,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
+from stages.core.command import Input, command
 from stages.core.errors import StageError
-from stages.core.outputs import Outputs
-from stages.core.params import Params, load
+from stages.core.outputs import Output, Table
+from stages.core.parallel import map_in_order
+from stages.core.params import Params
 from stages.core.progress import progress
-from stages.text import english, korean
-from stages.text.contracts import SPLITS, TOKENS, VOCABULARY
-from stages.text.corpus import read_corpus_file
-from stages.text.parallel import map_in_order
-from stages.text.tokens import TokenizedBatch, count
 from stages.core.vocabulary import SPECIAL
+from stages.metrics.tokenize import TokenizeMetrics
+from stages.text.contracts import SPLITS, TOKENS, VOCABULARY
+from stages.text.tokens import english, korean
+from stages.text.tokens.batch import TokenizedBatch, count
 
 
 class KoreanParams(Params):
@@ -41,6 +41,12 @@ class TokenizeParams(Params):
     min_count: int = Field(ge=1)
     max_words: int = Field(ge=1)
     workers: int = Field(ge=1)
+
+
+class CorpusLanguage(Params, extra="ignore"):
+    """A file of `conf/corpus`, of which only the language matters."""
+
+    language: Literal["english", "korean"]
 
 
 class Counts:
@@ -148,54 +154,54 @@ def _read(documents: Path, group: int) -> pa.Table:
         return file.read_row_group(group)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Read the arguments, tokenize row group by row group, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("corpus", type=Path, help="file of conf/corpus, for its language")
-    parser.add_argument("dictionary", type=Path, help="Korean words to know: word, tab, tag")
-    parser.add_argument("documents", type=Path)
-    parser.add_argument("tokens", type=Path)
-    parser.add_argument("vocabulary", type=Path)
-    parser.add_argument("metrics", type=Path)
-    parser.add_argument("validation", type=Path)
-    parser.add_argument("--params", required=True)
-    args = parser.parse_args(argv)
-    params = load(args.params, TokenizeParams)
-    language = read_corpus_file(args.corpus).language
+@command
+def main(
+    *,
+    params: TokenizeParams,
+    corpus: CorpusLanguage,
+    korean_words: Input,
+    documents: Input,
+    tokens: Table[TOKENS],
+    vocabulary: Table[VOCABULARY],
+    metrics: Output,
+) -> None:
+    """Tokenize the documents and count the vocabulary of the training split.
 
-    metadata = pq.ParquetFile(args.documents).metadata
+    Args:
+        corpus: file of conf/corpus, for its language
+        korean_words: Korean words to know: word, tab, part of speech
+    """
+    metadata = pq.ParquetFile(documents).metadata
     counts = Counts()
     totals = np.zeros((3, len(SPLITS)), dtype=np.int64)
-    with Outputs(args.validation) as outputs:
-        with outputs.table_writer(args.tokens, TOKENS) as writer:
-            # DVC does not look at what is called so.
-            folder = args.tokens.with_suffix(".partial")
-            batches = tokenized(args.documents, args.dictionary, language, params, folder)
-            for batch in progress(batches, "tokenizing row groups", metadata.num_row_groups):
-                writer.write_table(batch.rows)
-                counts.add(batch)
-                totals += [batch.tokens, batch.sentences, batch.documents]
-        tokens, sentences, documents = (
-            dict(zip(SPLITS, row, strict=True)) for row in totals.tolist()
+    # DVC ignores what has this ending.
+    folder = tokens.target.with_suffix(".partial")
+    batches = tokenized(documents, korean_words, corpus.language, params, folder)
+    with tokens.writer() as writer:
+        for batch in progress(batches, "tokenizing row groups", metadata.num_row_groups):
+            writer.write_table(batch.rows)
+            counts.add(batch)
+            totals += [batch.tokens, batch.sentences, batch.documents]
+    n_tokens, n_sentences, n_documents = (
+        dict(zip(SPLITS, row, strict=True)) for row in totals.tolist()
+    )
+    words, coverage = counts.vocabulary(
+        params.min_count, params.max_words, n_sentences["train"], n_documents["train"]
+    )
+    if len(words) == len(SPECIAL):
+        raise StageError(
+            f"no word of {documents} occurs {params.min_count} times in the training "
+            f"split: lower {params.section}.min_count or bring more text"
         )
-        vocabulary, coverage = counts.vocabulary(
-            params.min_count, params.max_words, sentences["train"], documents["train"]
+    vocabulary.write(words)
+    metrics.write_json(
+        TokenizeMetrics(
+            language=corpus.language,
+            tokens={"total": sum(n_tokens.values()), **n_tokens},
+            sentences={"total": sum(n_sentences.values()), **n_sentences},
+            types=counts.types(),
+            vocabulary=len(words) - len(SPECIAL),
+            dropped={"no_token": metadata.num_rows - sum(n_documents.values())},
+            coverage=coverage,
         )
-        if len(vocabulary) == len(SPECIAL):
-            raise StageError(
-                f"no word of {args.documents} occurs {params.min_count} times in the training "
-                f"split: lower {args.params}.min_count or bring more text"
-            )
-        outputs.table(args.vocabulary, VOCABULARY, vocabulary)
-        outputs.json(
-            args.metrics,
-            {
-                "language": language,
-                "tokens": {"total": sum(tokens.values()), **tokens},
-                "sentences": {"total": sum(sentences.values()), **sentences},
-                "types": counts.types(),
-                "vocabulary": len(vocabulary) - len(SPECIAL),
-                "dropped": {"no_token": metadata.num_rows - sum(documents.values())},
-                "coverage": coverage,
-            },
-        )
+    )

@@ -6,10 +6,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from stages.clustering.gather_points import average_documents
 
 from stages.clustering import cluster, gather_points, project
 from stages.clustering.contracts import POINTS
-from stages.clustering.gather_points import average_documents
 from stages.clustering.points import Points, read
 from stages.core.errors import StageError
 from stages.core.vectors import to_column

@@ -5,7 +5,7 @@ import pytest
 import yaml
 from corpora import vocabulary
 
-from stages.embedding.corpus import Text, read_vocabulary
+from stages.embedding.models.training_text import TrainingText, read_vocabulary
 from stages.text.contracts import TOKENS
 
 SECTIONS = {
@@ -32,7 +32,7 @@ SECTIONS["fasttext"] = {
 
 
 class NoCheckpoint:
-    """Stands where a training would save itself, and has nothing saved."""
+    """Takes the place of a checkpoint, and has nothing saved."""
 
     def restore_arrays(self):
         return None
@@ -76,19 +76,28 @@ def folder(tmp_path, monkeypatch, documents):
 @pytest.fixture
 def text(folder):
     words = read_vocabulary(folder / "vocabulary.parquet")
-    return Text(folder / "tokens.parquet", words.words), words
+    return TrainingText(folder / "tokens.parquet", words.words), words
 
 
 @pytest.fixture
 def train(folder):
     """The stage, for a section with some changes; returns the bytes of what it wrote."""
-    from stages.embedding.train import main
+    from stages.embedding.train_embedding import main
 
     def run(name, **changes):
-        section = {"embedding": {"models": {"mine": {**SECTIONS[name], **changes}}}}
+        section = {"embedding": {"train_embedding": {"mine": {**SECTIONS[name], **changes}}}}
         (folder / "params.yaml").write_text(yaml.safe_dump(section))
-        paths = [f"{name}/vectors.parquet", f"{name}/model.safetensors", f"{name}/check.json"]
-        main(["tokens.parquet", "vocabulary.parquet", *paths, "--params", "embedding.models.mine"])
-        return [(folder / path).read_bytes() for path in paths]
+        outputs = {
+            "vectors": f"{name}/vectors.parquet",
+            "model": f"{name}/model.safetensors",
+            "validation": f"{name}/check.json",
+        }
+        main(
+            params="embedding.train_embedding.mine",
+            tokens="tokens.parquet",
+            vocabulary="vocabulary.parquet",
+            **outputs,
+        )
+        return [(folder / path).read_bytes() for path in outputs.values()]
 
     return run

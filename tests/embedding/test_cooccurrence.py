@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from stages.embedding import cooccurrence as module
-from stages.embedding.cooccurrence import cooccurrence
+from stages.embedding.models import cooccurrence as module
+from stages.embedding.models.cooccurrence import cooccurrence
 
 
 def counted_by_hand(text, n_words, window, is_symmetric):

@@ -1,7 +1,7 @@
 import pytest
 
-from stages.embedding.evaluation_sets import analogy_sets, similarity_sets
 from stages.core.errors import StageError
+from stages.embedding.evaluation.evaluation_sets import analogy_sets, similarity_sets
 
 
 @pytest.mark.parametrize(("name", "n"), [("WordSim-353", 351), ("SimLex-999", 999)])

@@ -3,8 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import scipy.sparse
-
-from stages.embedding.glove import (
+from stages.embedding.models.glove import (
     Entries,
     GloveParams,
     Weights,
@@ -14,6 +13,7 @@ from stages.embedding.glove import (
     train_epoch,
     train_glove,
 )
+
 from stages.core.errors import StageError
 
 from .conftest import SECTIONS, NoCheckpoint, write_tokens

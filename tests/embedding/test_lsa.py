@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from stages.embedding.lsa import LsaParams, document_matrix, ppmi, train_lsa
 from stages.core.errors import StageError
+from stages.embedding.models.lsa import LsaParams, document_matrix, ppmi, train_lsa
 
 from .conftest import SECTIONS, NoCheckpoint, write_tokens
 
@@ -39,7 +39,7 @@ def test_axes_are_those_of_the_whole_decomposition(text, matrix):
     if matrix == "documents":
         whole = document_matrix(text, n).toarray()
     else:
-        from stages.embedding.cooccurrence import cooccurrence
+        from stages.embedding.models.cooccurrence import cooccurrence
 
         whole = ppmi(cooccurrence(text, n, 2, True, 1), 0.75).toarray()
     _, singular, axes = np.linalg.svd(whole)

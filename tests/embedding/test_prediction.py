@@ -1,20 +1,20 @@
 import numpy as np
 import pytest
 
-from stages.embedding.corpus import Text, Vocabulary
-from stages.embedding.model import Model
-from stages.embedding.prediction import (
-    Blank,
+from stages.embedding.evaluation.prediction import (
+    ClozeQuestion,
     Predictor,
+    answer_cloze,
     chance_among_first,
+    cloze_examples,
     context_of,
-    draw_blanks,
-    fill_blanks,
-    likely_words,
-    shown_blanks,
+    draw_cloze,
+    likely_context,
 )
-from stages.embedding.space import space_of
-from stages.embedding.word2vec import Word2VecParams, train_word2vec
+from stages.embedding.evaluation.space import space_of
+from stages.embedding.models.model import Model
+from stages.embedding.models.training_text import TrainingText, Vocabulary
+from stages.embedding.models.word2vec import Word2VecParams, train_word2vec
 
 from .conftest import SECTIONS, NoCheckpoint, write_tokens
 
@@ -26,21 +26,21 @@ def model_of(name, text, words, **changes):
     return model, space, Predictor(model, space)
 
 
-def test_blanks_stand_in_long_sentences_of_the_split(folder, documents):
-    blanks = draw_blanks(folder / "tokens.parquet", ["w1", "w2"], "test", 1000, 1)
+def test_cloze_questions_are_drawn_from_long_sentences_of_the_split(folder, documents):
+    questions = draw_cloze(folder / "tokens.parquet", ["w1", "w2"], "test", 1000, 1)
     tested = [tuple(document) for document in documents[190:] if len(document) >= 6]
-    wanted = [(d, place) for d in tested for place, word in enumerate(d) if word in ("w1", "w2")]
-    assert [(tuple(b.sentence), b.place) for b in blanks] == wanted
-    some = draw_blanks(folder / "tokens.parquet", ["w1", "w2"], "test", 5, 1)
+    expected = [(d, gap) for d in tested for gap, word in enumerate(d) if word in ("w1", "w2")]
+    assert [(tuple(q.sentence), q.gap) for q in questions] == expected
+    some = draw_cloze(folder / "tokens.parquet", ["w1", "w2"], "test", 5, 1)
     assert len(some) == 5
-    assert some != draw_blanks(folder / "tokens.parquet", ["w1", "w2"], "test", 5, 2)
-    assert not draw_blanks(folder / "tokens.parquet", ["nothing"], "test", 5, 1)
+    assert some != draw_cloze(folder / "tokens.parquet", ["w1", "w2"], "test", 5, 2)
+    assert not draw_cloze(folder / "tokens.parquet", ["nothing"], "test", 5, 1)
 
 
 def test_context_stays_in_the_sentence():
-    blank = Blank(list("abcdef"), 1)
-    assert context_of(blank, 2) == ["a", "c", "d"]
-    assert context_of(Blank(["a"], 0), 5) == []
+    question = ClozeQuestion(list("abcdef"), 1)
+    assert context_of(question, 2) == ["a", "c", "d"]
+    assert context_of(ClozeQuestion(["a"], 0), 5) == []
 
 
 def test_equal_scores_are_guessed_at_random():
@@ -65,18 +65,18 @@ def test_what_always_stands_together_is_guessed(tmp_path, kind, softmax):
     documents = [draw.permutation(groups[draw.integers(3)] * 3).tolist() for _ in range(600)]
     write_tokens(tmp_path / "t.parquet", documents, ["train"] * 580 + ["test"] * 20)
     words = Vocabulary([w for g in groups for w in g], np.full(9, 600))
-    text = Text(tmp_path / "t.parquet", words.words)
+    text = TrainingText(tmp_path / "t.parquet", words.words)
     changes = {"softmax": softmax, "epochs": 10, "subsampling": 0, "learning_rate": 0.1}
     _, space, predictor = model_of(kind, text, words, **changes)
-    blanks = draw_blanks(tmp_path / "t.parquet", words.words, "test", 100, 1)
-    hits = fill_blanks(blanks, 2, [1, 3], predictor, space)
+    blanks = draw_cloze(tmp_path / "t.parquet", words.words, "test", 100, 1)
+    hits = answer_cloze(blanks, 2, [1, 3], predictor, space)
     assert hits.shape == (100, 2)
     assert hits[:, 1].mean() > 0.95, "one of the group"
     assert hits[:, 0].mean() > 0.2
-    shown = shown_blanks(blanks, 2, 2, 3, predictor, space, {"sun"}).to_pylist()
+    shown = cloze_examples(blanks, 2, 2, 3, predictor, space, {"sun"}).to_pylist()
     assert len(shown) == 6
     assert all("___" in row["sentence"] and row["answer"] != "sun" for row in shown)
-    likely = likely_words(["sun", "absent"], 2, predictor, space, {"corn"}).to_pylist()
+    likely = likely_context(["sun", "absent"], 2, predictor, space, {"corn"}).to_pylist()
     assert {row["neighbour"] for row in likely} == {"moon", "star"}
     assert 0.2 < sum(row["probability"] for row in likely) <= 1
 
@@ -87,6 +87,6 @@ def test_a_model_without_probabilities_guesses_what_is_near():
     space = space_of(model)
     predictor = Predictor(model, space)
     assert predictor.scores([["a"]])[0].argsort().tolist() == [2, 1, 0]
-    assert likely_words(["a"], 2, predictor, space, set()).num_rows == 0
-    unknown = fill_blanks([Blank(["a", "x"], 1)], 2, [1], predictor, space)
+    assert likely_context(["a"], 2, predictor, space, set()).num_rows == 0
+    unknown = answer_cloze([ClozeQuestion(["a", "x"], 1)], 2, [1], predictor, space)
     np.testing.assert_array_equal(unknown, [[0]])

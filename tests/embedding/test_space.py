@@ -2,9 +2,14 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from stages.embedding.model import Model
-from stages.embedding.space import nearest_neighbours, nearest_to_sums, parse_sum, space_of
 from stages.core.errors import StageError
+from stages.embedding.evaluation.space import (
+    nearest_neighbours,
+    nearest_to_sums,
+    parse_arithmetic,
+    space_of,
+)
+from stages.embedding.models.model import Model
 
 WORDS = ["north", "near_north", "east", "south"]
 VECTORS = np.array([[0, 2], [0.1, 1], [3, 0], [0, -1]], dtype=np.float32)
@@ -36,10 +41,10 @@ def test_sums_of_words():
     space = space_of(MODEL)
     rows = nearest_to_sums(["north - south + east", "north + missing"], 2, space).to_pylist()
     assert [(r["expression"], r["token"]) for r in rows] == [("north - south + east", "near_north")]
-    assert parse_sum("a - b + c") == [(1, "a"), (-1, "b"), (1, "c")]
+    assert parse_arithmetic("a - b + c") == [(1, "a"), (-1, "b"), (1, "c")]
 
 
 @pytest.mark.parametrize("expression", ["king", "king - ", "king * man", "king man", ""])
-def test_what_is_no_sum_is_told(expression):
-    with pytest.raises(StageError, match=r"embedding\.evaluate\.arithmetic has"):
-        parse_sum(expression)
+def test_other_expressions_are_refused(expression):
+    with pytest.raises(StageError, match=r"embedding\.evaluate_embedding\.arithmetic has"):
+        parse_arithmetic(expression)

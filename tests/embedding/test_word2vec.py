@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from gensim.models import FastText, Word2Vec
 
-from stages.embedding.space import nearest_neighbours, space_of
-from stages.embedding.word2vec import (
+from stages.embedding.evaluation.space import nearest_neighbours, space_of
+from stages.embedding.models.word2vec import (
     FastTextParams,
     Word2VecParams,
     spelled,
@@ -62,7 +62,7 @@ def test_korean_is_spelled_in_jamo():
 
 @pytest.mark.parametrize("jamo", [True, False])
 def test_jamo_ngrams_bring_syllables_together(tmp_path, jamo):
-    from stages.embedding.corpus import Text, Vocabulary
+    from stages.embedding.models.training_text import TrainingText, Vocabulary
 
     from .conftest import write_tokens
 
@@ -71,7 +71,10 @@ def test_jamo_ngrams_bring_syllables_together(tmp_path, jamo):
     # So many buckets that no two n-grams share one.
     section = {**SECTIONS["fasttext"], "jamo": jamo, "buckets": 100_000, "dimensions": 200}
     model = train_word2vec(
-        Text(tmp_path / "t.parquet", words.words), words, FastTextParams(**section), NoCheckpoint()
+        TrainingText(tmp_path / "t.parquet", words.words),
+        words,
+        FastTextParams(**section),
+        NoCheckpoint(),
     )
     assert model.words == words.words
     # Alike in all letters but the last, and in no syllable: 3 of 5 and of 7 n-grams, or none.

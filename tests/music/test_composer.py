@@ -9,10 +9,18 @@ import yaml
 
 from stages.core.checkpoint import Checkpoint
 from stages.core.errors import StageError
-from stages.music import compose, score, train_composer
-from stages.music.composer import Discriminator, Generator, Shape, decode, draw_noise, encode
+from stages.music import collect_notes, compose, score_composer, train_composer
+from stages.music.composer.networks import (
+    Discriminator,
+    Generator,
+    Shape,
+    decode,
+    draw_noise,
+    encode,
+)
 from stages.music.contracts import PARTS
-from stages.music.pianoroll import REST, Roll
+from stages.music.notes.chorales import chorale_files
+from stages.music.notes.pianoroll import REST, Roll
 
 SHAPE = Shape(
     bars=2, beats_per_bar=4, steps_per_beat=2, lowest=(60, 55, 50, 40), highest=(72, 67, 62, 55),
@@ -76,33 +84,30 @@ def test_gumbel_noise_draws_by_the_probabilities():
 
 @pytest.fixture
 def room(tmp_path, monkeypatch):
-    """A folder with the notes of 12 real chorales, and a way to run its stages."""
-    from stages.music import collect
-    from stages.music.chorales import chorale_files
-
+    """A folder with the notes of 12 real chorales, and a way to train on them."""
     monkeypatch.chdir(tmp_path)
-    splitting = {"validation_share": 0.2, "test_share": 0.3, "seed": 1}
-
-    def params(**changes):
-        sections = {
-            "collect_notes": splitting,
-            "train_composer": {**TRAINING, **changes},
-            "compose": COMPOSING,
-            "score_composer": {"seed": 1},
-        }
-        Path("params.yaml").write_text(yaml.safe_dump({"music": sections}))
 
     def train(**changes):
-        params(**changes)
-        paths = ["notes.parquet", "pieces.parquet", "composer.safetensors", "curve.csv"]
-        train_composer.main([*paths, "--params", "music.train_composer"])
+        section = {"music": {"train_composer": {**TRAINING, **changes}}}
+        Path("params.yaml").write_text(yaml.safe_dump(section))
+        train_composer.main(
+            params="music.train_composer",
+            notes="notes.parquet",
+            pieces="pieces.parquet",
+            composer="composer.safetensors",
+            curve="curve.csv",
+        )
         return Path("composer.safetensors").read_bytes() + Path("curve.csv").read_bytes()
 
     with monkeypatch.context() as patch:
-        patch.setattr(collect, "chorale_files", lambda: chorale_files()[40:52])
-        params()
-        outputs = ["notes.parquet", "pieces.parquet", "metrics.json", "validation.json"]
-        collect.main([*outputs, "--params", "music.collect_notes"])
+        patch.setattr(collect_notes, "chorale_files", lambda: chorale_files()[40:52])
+        collect_notes.main(
+            params=collect_notes.CollectNotesParams(validation_share=0.2, test_share=0.3, seed=1),
+            notes="notes.parquet",
+            pieces="pieces.parquet",
+            metrics="metrics.json",
+            validation="validation.json",
+        )
     return train
 
 
@@ -147,7 +152,7 @@ def test_discriminator_learns_to_tell_music_from_a_generator_that_stands_still()
         "generator": torch.optim.SGD(generator.parameters(), lr=0.0),
         "discriminator": torch.optim.Adam(discriminator.parameters(), lr=0.002),
     }
-    params = train_composer.ComposerParams(**TRAINING)
+    params = train_composer.TrainComposerParams(**TRAINING)
     rounds = [
         train_composer.train_round(generator, discriminator, optimizers, music, params)
         for _ in range(60)
@@ -155,36 +160,50 @@ def test_discriminator_learns_to_tell_music_from_a_generator_that_stands_still()
     assert rounds[-1]["wasserstein_distance"] > rounds[0]["wasserstein_distance"] + 1
 
 
-def test_metre_without_pieces_and_odd_grids_are_told(room):
-    with pytest.raises(StageError, match="no passage of 2 bars of 8 beats"):
+def test_metre_without_pieces_and_odd_grids_are_explained(room):
+    with pytest.raises(
+        StageError, match=r"no passage of 2 bars of 8 beats .* lower music\.train_composer\.bars"
+    ):
         room(beats_per_bar=8)
-    with pytest.raises(StageError, match="is 6, which is no power of 2"):
+    with pytest.raises(StageError, match=r"music\.train_composer: .* is 6, which is not a power"):
         room(beats_per_bar=3)
 
 
 def test_loss_that_is_not_a_number_stops_the_stage(room, monkeypatch):
     monkeypatch.setattr(train_composer, "train_round", lambda *a: {"generator_loss": float("nan")})
-    with pytest.raises(StageError, match="in round 1: lower learning_rate"):
+    with pytest.raises(StageError, match=r"in round 1: lower music\.train_composer\.learning_rate"):
         room()
     assert not Path("composer.safetensors").exists()
 
 
 def test_composition_is_scored(room):
     room()
-    files = ["samples.parquet", "composition.parquet", "c.mid", "c.wav", "validation.json"]
-    # The composition's tables are named after their contracts, wherever they stand.
-    compose.main(["composer.safetensors", *files, "--params", "music.compose"])
-    first = [Path(name).read_bytes() for name in files]
-    compose.main(["composer.safetensors", *files, "--params", "music.compose"])
-    assert [Path(name).read_bytes() for name in files] == first
+    files = {
+        "samples": "samples.parquet",
+        "composition": "composition.parquet",
+        "midi": "c.mid",
+        "wav": "c.wav",
+        "validation": "validation.json",
+    }
+    params = compose.ComposeParams(**COMPOSING)
+    compose.main(params=params, composer="composer.safetensors", **files)
+    first = [Path(name).read_bytes() for name in files.values()]
+    compose.main(params=params, composer="composer.safetensors", **files)
+    assert [Path(name).read_bytes() for name in files.values()] == first
     samples = pq.read_table("samples.parquet").to_pandas()
     assert set(samples["passage"]) == set(range(12))
     piece = pq.read_table("composition.parquet").to_pandas()
     assert len(piece) == (samples["passage"] < 2).sum()
     assert (piece["onset_beats"] + piece["duration_beats"]).max() <= 16
 
-    inputs = ["notes.parquet", "pieces.parquet", "composer.safetensors", "samples.parquet"]
-    score.main([*inputs, "metrics.json", "--params", "music.score_composer"])
+    score_composer.main(
+        params=score_composer.ScoreComposerParams(seed=1),
+        notes="notes.parquet",
+        pieces="pieces.parquet",
+        composer="composer.safetensors",
+        samples="samples.parquet",
+        metrics="metrics.json",
+    )
     scores = yaml.safe_load(Path("metrics.json").read_text())["scores"]
     assert set(scores) == {
         "pitch_class_distance", "in_key_share", "empty_bar_share", "consonance", "polyphony",
@@ -199,19 +218,21 @@ def roll_of(*parts):
 
 def test_scores_by_hand():
     roll = roll_of([72, 72, 71, 71], [67, 67, 67, 67], [64, 64, 65, REST], [REST] * 4)
-    assert score.empty_bar_share(roll, 4) == 0.25
-    assert score.polyphony(roll) == (3 + 3 + 3 + 2) / 4
+    assert score_composer.empty_bar_share(roll, 4) == 0.25
+    assert score_composer.polyphony(roll) == (3 + 3 + 3 + 2) / 4
     # C-G fourth, C-E sixth, G-E third twice each; B-G third; B-F tritone, G-F second; B-G third.
-    assert score.consonance(roll) == (2 + 2 + 1 + 1) / 10
-    assert score.notes_per_bar(roll, 4) == 5
+    assert score_composer.consonance(roll) == (2 + 2 + 1 + 1) / 10
+    assert score_composer.notes_per_bar(roll, 4) == 5
     notes = pd.DataFrame({"pitch_midi": [60, 62, 61, 72]})
-    assert score.in_key_share(notes) == 0.75
-    assert score.pitch_class_histogram(notes)[:3].tolist() == [0.5, 0.25, 0.25]
+    assert score_composer.in_key_share(notes) == 0.75
+    assert score_composer.pitch_class_histogram(notes)[:3].tolist() == [0.5, 0.25, 0.25]
 
 
 def test_silence_scores_zero_and_not_nan():
     silence = roll_of(*[[REST] * 4] * 4)
-    values = score.score(silence, SHAPE._replace(bars=1, steps_per_beat=1), np.full(12, 1 / 12))
+    values = score_composer.score(
+        silence, SHAPE._replace(bars=1, steps_per_beat=1), np.full(12, 1 / 12)
+    )
     assert values == {
         "pitch_class_distance": 0.5,
         "in_key_share": 0.0,
@@ -222,7 +243,7 @@ def test_silence_scores_zero_and_not_nan():
 
 
 def test_random_notes_keep_to_the_ranges():
-    random = score.random_passages(random_roll(20), 50, SHAPE, seed=1)
+    random = score_composer.random_passages(random_roll(20), 50, SHAPE, seed=1)
     for part in range(len(PARTS)):
         pitches = random.pitches[:, part][random.pitches[:, part] != REST]
         assert pitches.min() >= SHAPE.lowest[part]
@@ -231,7 +252,7 @@ def test_random_notes_keep_to_the_ranges():
 
 
 def test_comparison_names_who_is_nearer_and_ties():
-    table = score.compare(
+    table = score_composer.compare(
         {
             "real": {"a": 0.5, "b": 0.5, "c": 0.0},
             "composer": {"a": 0.6, "b": 0.9, "c": 0.0},

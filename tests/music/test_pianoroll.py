@@ -1,9 +1,8 @@
 import numpy as np
 import pandas as pd
-import pytest
 from pandas.testing import assert_frame_equal
 
-from stages.music.pianoroll import from_notes, read_passages, to_notes, transposition
+from stages.music.notes.pianoroll import from_notes, read_passages, to_notes
 
 COLUMNS = ["part", "onset_beats", "duration_beats", "pitch_midi"]
 NOTES = pd.DataFrame(
@@ -39,14 +38,6 @@ def test_silence_gives_no_notes():
     assert to_notes(roll, 2).empty
 
 
-@pytest.mark.parametrize(
-    ("fifths", "semitones"), [(0, 0), (1, 5), (2, -2), (-1, -5), (-3, -3), (6, -6), (7, -1)]
-)
-def test_transposition_takes_the_tonic_to_c(fifths, semitones):
-    assert transposition(fifths) == semitones
-    assert (7 * fifths + semitones) % 12 == 0
-
-
 def test_passages_begin_at_every_full_bar_in_c():
     # A pickup of one beat, then three bars of 4/4 in G major: one pitch per bar.
     notes = pd.DataFrame(
@@ -59,9 +50,18 @@ def test_passages_begin_at_every_full_bar_in_c():
         }
     )
     pieces = pd.DataFrame(
-        {"piece_id": ["a", "b"], "beats_per_bar": [4.0, 3.0], "pickup_beats": 1.0, "key_fifths": 1}
+        {
+            "piece_id": ["a", "b"],
+            "beats_per_bar": [4.0, 3.0],
+            "pickup_beats": 1.0,
+            "tonic_pitch_class": 7,
+            "mode": "major",
+        }
     )
     roll = read_passages(notes, pieces, bars=2, beats_per_bar=4, steps_per_beat=2)
     assert roll.pitches.shape == (2, 4, 16)
     np.testing.assert_array_equal(roll.pitches[:, 2, ::8], [[60, 62], [62, 64]])
     assert roll.onsets[:, 2].sum(axis=1).tolist() == [2, 2]
+    # The same notes in G minor go to A minor.
+    minor = read_passages(notes, pieces.assign(mode="minor"), 2, 4, 2)
+    np.testing.assert_array_equal(minor.pitches[:, 2, ::8], [[57, 59], [59, 61]])

@@ -6,7 +6,7 @@ import pandas as pd
 import pretty_midi
 import pytest
 
-from stages.music.synthesis import SAMPLE_RATE_HZ, render, to_midi, to_wav
+from stages.music.notes.synthesis import SAMPLE_RATE_HZ, render, to_midi, to_wav
 
 NOTES = pd.DataFrame(
     [("soprano", 0.0, 2.0, 76), ("alto", 0.0, 2.0, 72), ("bass", 2.0, 1.0, 48)],
@@ -50,7 +50,7 @@ def test_silence_is_zeros():
     assert not sound.any()
 
 
-def test_wav_holds_the_sound_in_equal_bytes():
+def test_wav_contains_the_sound_in_equal_bytes():
     sound = render(to_midi(NOTES, tempo_bpm=240))
     with wave.open(io.BytesIO(to_wav(sound))) as wav:
         assert wav.getparams()[:3] == (1, 2, SAMPLE_RATE_HZ)

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from stages.text.clean import Rules, clean
+from stages.text.cleaning.clean import Rules, clean
 
 KEEP = {"markup": "html", "urls": "keep", "emails": "keep", "numbers": "keep"}
 

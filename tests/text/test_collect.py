@@ -5,8 +5,8 @@ from tiny import ROOT, SHARED_DATA
 from stages.core.errors import StageError
 from stages.text import collect as stage
 from stages.text.collect import read_corpus_file
-from stages.text.formats import Losses
-from stages.text.sources import read_documents
+from stages.text.sources.documents import read_documents
+from stages.text.sources.formats import Losses
 
 SENTENCE = "the quick brown fox jumps over the lazy dog near the river bank in early spring"
 

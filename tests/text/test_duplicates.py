@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from stages.text.duplicates import BINS, Index, band_rows, sketch
+from stages.text.cleaning.duplicates import BINS, Index, band_rows, sketch
 
 WORDS = [f"w{n}" for n in range(5000)]
 
@@ -58,7 +58,7 @@ def test_few_candidates_at_once_change_nothing(tmp_path, monkeypatch):
     texts = [f"{' '.join(WORDS[n : n + 200])} {n}" for n in range(30)]
     results = []
     for at_once in (1, 1000, 10**6):
-        monkeypatch.setattr("stages.text.duplicates.SHINGLES_AT_ONCE", at_once)
+        monkeypatch.setattr("stages.text.cleaning.duplicates.SHINGLES_AT_ONCE", at_once)
         folder = tmp_path / str(at_once)
         folder.mkdir()
         results.append(repeated(folder, texts)[1].tolist())

@@ -5,9 +5,9 @@ import pyarrow as pa
 import pytest
 from tiny import SHARED_DATA
 
-from stages.text import english
-from stages.text.clean import Rules, clean
-from stages.text.english import Tokenizer
+from stages.text.cleaning.clean import Rules, clean
+from stages.text.tokens import english
+from stages.text.tokens.english import Tokenizer
 
 
 def tokenize(text: str, keep_punctuation: bool = True, lowercase: bool = False) -> list[str]:

@@ -16,8 +16,8 @@ import pytest
 from corpora import sentences
 
 from stages.core.errors import StageError
-from stages.text import formats, sources
-from stages.text.decode import detect_encoding
+from stages.text.sources import formats, sources
+from stages.text.sources.decode import detect_encoding
 
 TEXTS = sentences(10)
 ROWS = [{"text": text, "label": "ab"[n % 2], "id": f"r{n}"} for n, text in enumerate(TEXTS)]

@@ -5,8 +5,8 @@ import pytest
 from tiny import SHARED_DATA
 
 from stages.core.errors import StageError
-from stages.text.clean import Rules, clean
-from stages.text.korean import Tokenizer
+from stages.text.cleaning.clean import Rules, clean
+from stages.text.tokens.korean import Tokenizer
 
 OPTIONS = {
     "morphemes": "all",

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stages.text.splits import NOT_GIVEN, TEST, TRAIN, VALIDATION, draw_splits
+from stages.text.cleaning.splits import NOT_GIVEN, TEST, TRAIN, VALIDATION, draw_splits
 
 
 def draw(n, validation=0.1, test=0.2, seed=1, given=None, units=None, strata=None):

@@ -1,0 +1,111 @@
+"""Compare the models of word vectors on the items that all of them cover."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pydantic import Field
+
+from stages.core.command import Input, command
+from stages.core.errors import StageError
+from stages.core.outputs import Output, Table
+from stages.core.params import Params
+from stages.embedding.contracts import COMPARISON
+from stages.embedding.evaluation.scores import FEWEST_ITEMS, interval, samples
+from stages.metrics.compare_embeddings import CompareEmbeddingsMetrics
+
+ITEM = ["test", "part", "item"]
+
+
+class CompareEmbeddingsParams(Params):
+    """The section `embedding.compare_embeddings`."""
+
+    bootstrap_samples: int = Field(ge=10)
+    seed: int
+
+
+class ModelNames(Params, extra="allow"):
+    """The section `embedding.train_embedding`, of which only the names matter."""
+
+
+def compare(item_scores: dict[str, pd.DataFrame], n: int, seed: int) -> pd.DataFrame:
+    """Return the table `comparison`.
+
+    Every model is scored on the items that all of them cover. Two models differ if the 95 %
+    interval of the difference of their scores, on equal samples of the items, does not contain 0.
+
+    Args:
+        item_scores: table `item_scores` of each model.
+        n: number of bootstrap samples.
+        seed: seed of the samples.
+    """
+    rows: list[tuple] = []
+    tests = dict.fromkeys(name for own in item_scores.values() for name in own["test"].unique())
+    for test in tests:
+        of_test = {
+            model: own[own["test"] == test].set_index(ITEM) for model, own in item_scores.items()
+        }
+        shared = next(iter(of_test.values())).index
+        for own in of_test.values():
+            shared = shared[shared.isin(own.index)]
+        if len(shared) < FEWEST_ITEMS:
+            rows += [(test, model, len(shared), *[None] * 5) for model in of_test]
+            continue
+        sampled = {model: samples(own.loc[shared], n, seed) for model, own in of_test.items()}
+        defined = {model: own for model, own in sampled.items() if not np.isnan(own[0])}
+        best = max(defined, key=lambda model: defined[model][0], default=None)
+        for model, own in sampled.items():
+            behind = interval(sampled[best] - own) if model in defined else interval(own)
+            rows.append((test, model, len(shared), *interval(own), behind.score, behind.low))
+    return pd.DataFrame(rows, columns=COMPARISON.schema.names)
+
+
+def verdicts(comparison: pd.DataFrame, measures: dict[str, str]) -> dict[str, dict]:
+    """Return for each test the best model, and those that cannot be told from it."""
+    found = {}
+    for test, rows in comparison.groupby("test", sort=False):
+        scored = rows.dropna(subset=["score"])
+        best = scored.loc[scored["score"].idxmax()] if len(scored) else None
+        equal = scored[(scored["behind_low"] <= 0)]["model"].tolist()
+        found[test] = {
+            "measure": measures[test],
+            "items": int(rows["items"].iloc[0]),
+            "best": None if best is None else best["model"],
+            "score": None if best is None else float(best["score"]),
+            "no_worse": [m for m in equal if best is not None and m != best["model"]],
+        }
+    return found
+
+
+@command
+def main(
+    *,
+    params: CompareEmbeddingsParams,
+    train_embedding: ModelNames,
+    item_scores: Input,
+    comparison: Table[COMPARISON],
+    metrics: Output,
+) -> None:
+    """Compare the word vectors of all models on the items that all of them cover.
+
+    Args:
+        train_embedding: section whose keys are the models
+        item_scores: folder of a table for each model
+    """
+    of_model = {}
+    for name in train_embedding.model_extra or {}:
+        path = item_scores / f"{name}.parquet"
+        if not path.exists():
+            raise StageError(f"{path} does not exist: dvc repro evaluate_embedding@{name}")
+        of_model[name] = pd.read_parquet(path)
+    if not of_model:
+        raise StageError(
+            f"params.yaml: section '{train_embedding.section}' has no model to compare"
+        )
+    compared = compare(of_model, params.bootstrap_samples, params.seed)
+    measures = dict(
+        pair
+        for own in of_model.values()
+        for pair in own[["test", "measure"]].drop_duplicates().itertuples(index=False, name=None)
+    )
+    comparison.write(pa.Table.from_pandas(compared, comparison.schema, preserve_index=False))
+    metrics.write_json(CompareEmbeddingsMetrics(verdicts(compared, measures)))

@@ -1,0 +1,248 @@
+"""Evaluate word vectors by similarity, analogies, cloze questions, outliers and neighbours."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pydantic import Field
+
+from stages.core.command import Input, command
+from stages.core.outputs import Output, Table
+from stages.core.params import Params
+from stages.embedding.contracts import (
+    CLOZE,
+    CONTEXT_WORDS,
+    GLOVE_FIT,
+    ITEM_SCORES,
+    MAP,
+    NEIGHBOURS,
+    VECTOR_ARITHMETIC,
+)
+from stages.embedding.evaluation.evaluation_sets import analogy_sets, similarity_sets
+from stages.embedding.evaluation.items import (
+    FIRST,
+    cloze_test,
+    score_analogies,
+    score_cloze,
+    score_outliers,
+    score_similarity,
+)
+from stages.embedding.evaluation.prediction import (
+    COMMON_SHARE,
+    ClozeQuestion,
+    Predictor,
+    cloze_examples,
+    draw_cloze,
+    likely_context,
+)
+from stages.embedding.evaluation.scores import score
+from stages.embedding.evaluation.space import Space, nearest_neighbours, nearest_to_sums, space_of
+from stages.embedding.models.model import Model, read_model
+from stages.embedding.models.training_text import Vocabulary, read_vocabulary
+from stages.metrics.evaluate_embedding import EvaluateEmbeddingMetrics
+
+GUESSES_SHOWN = 5
+POINTS_SHOWN = 1_000
+
+
+class EvaluateEmbeddingParams(Params):
+    """The section `embedding.evaluate_embedding`."""
+
+    words: list[str]
+    neighbours: int = Field(ge=1)
+    arithmetic: list[str]
+    cloze_questions: int = Field(ge=1)
+    cloze_window: int = Field(ge=1)
+    shown_cloze_questions: int = Field(ge=0)
+    map_words: int = Field(ge=0)
+    map_skip_words: int = Field(ge=0)
+    perplexity: float = Field(gt=0)
+    bootstrap_samples: int = Field(ge=10)
+    seed: int
+
+
+def word_map(space: Space, params: EvaluateEmbeddingParams) -> pa.Table:
+    """Return the table `map`: frequent words in the plane, by t-SNE (van der Maaten, Hinton 2008).
+
+    It is empty for sparse vectors, all of which are equally far from each other.
+    """
+    first = params.map_skip_words
+    rows = np.arange(first, min(first + params.map_words, len(space.words)))
+    if not isinstance(space.units, np.ndarray) or len(rows) < 4:
+        return MAP.schema.empty_table()
+    from sklearn.manifold import TSNE
+
+    plane = TSNE(
+        perplexity=min(params.perplexity, (len(rows) - 1) / 3),
+        metric="cosine",
+        init="random",
+        random_state=params.seed,
+    ).fit_transform(space.units[rows])
+    words = [space.words[row] for row in rows]
+    x, y = plane.astype(np.float64).T
+    return pa.table([words, x, y], schema=MAP.schema)
+
+
+def fit(model: Model) -> tuple[pa.Table, dict[str, float] | None]:
+    """Return the table `glove_fit`, and the correlation of dot products with log counts.
+
+    GloVe fits the one to the other (Pennington et al. 2014, equation 7). For other models the table
+    is empty and the correlation None.
+    """
+    if "sample_count" not in model.tensors:
+        return GLOVE_FIT.schema.empty_table(), None
+    t = model.tensors
+    row, column = t["sample_row"], t["sample_column"]
+    dots = np.einsum("ij,ij->i", t["output"][row], t["context"][column]).astype(np.float64)
+    dots += t["bias"][row] + t["context_bias"][column]
+    logs = np.log(t["sample_count"].astype(np.float64))
+    often = t["sample_count"] >= np.quantile(t["sample_count"], 0.9)
+    facts = {
+        "counts": len(dots),
+        "correlation": _correlation(dots, logs),
+        "correlation_of_frequent_tenth": _correlation(dots[often], logs[often]),
+    }
+    shown = np.unique(np.linspace(0, len(dots) - 1, POINTS_SHOWN).astype(int))
+    columns = [
+        [model.words[i] for i in row[shown]],
+        [model.words[i] for i in column[shown]],
+        logs[shown],
+        dots[shown],
+    ]
+    return pa.table(columns, schema=GLOVE_FIT.schema), facts
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float | None:
+    return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) > 0 and np.ptp(b) > 0 else None
+
+
+def baselines(
+    vocabulary: Vocabulary, questions: list[ClozeQuestion], space: Space, label_words: pd.DataFrame
+) -> dict[str, float]:
+    """Return the score of each kind of test without knowledge of word meanings.
+
+    That is the score of random guesses; for cloze questions, of guessing the most frequent words.
+    """
+    rank = {word: n for n, word in enumerate(vocabulary.words)}
+    answers = np.array([rank[q.sentence[q.gap]] for q in questions])
+    of_label = label_words.groupby("label").size()
+    return {
+        "similarity": 0.0,
+        "analogies": 1 / max(len(space.words) - 3, 1),
+        "outliers": float((1 / (of_label + 1)).mean()) if len(of_label) else 0.0,
+        **{cloze_test(k): float((answers < k).mean()) for k in FIRST if len(answers)},
+    }
+
+
+def summaries(
+    scored: dict[str, tuple[pd.DataFrame, int]], params: EvaluateEmbeddingParams
+) -> dict[str, dict[str, Any]]:
+    """Return the score of each test with its interval, and the number of items it covers."""
+    return {
+        name: {
+            **score(items, params.bootstrap_samples, params.seed)._asdict(),
+            "covered": len(items),
+            "items": total,
+        }
+        for name, (items, total) in scored.items()
+    }
+
+
+def sections(item_scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return the accuracy of each section of each set of analogies."""
+    found: dict[str, dict[str, Any]] = {}
+    for (test, part), rows in item_scores.groupby(["test", "part"], sort=False):
+        found.setdefault(test, {})[part] = {
+            "score": rows["prediction"].mean(),
+            "covered": len(rows),
+        }
+    return found
+
+
+@command
+def main(
+    *,
+    params: EvaluateEmbeddingParams,
+    vectors: Input,
+    model: Input,
+    tokens: Input,
+    vocabulary: Input,
+    label_words: Input,
+    evaluation: Input,
+    neighbours: Table[NEIGHBOURS],
+    vector_arithmetic: Table[VECTOR_ARITHMETIC],
+    cloze: Table[CLOZE],
+    context_words: Table[CONTEXT_WORDS],
+    map: Table[MAP],
+    glove_fit: Table[GLOVE_FIT],
+    item_scores: Table[ITEM_SCORES],
+    metrics: Output,
+) -> None:
+    """Evaluate word vectors: similarity, analogies, cloze questions, outliers, neighbours, fit.
+
+    Args:
+        evaluation: folder of people's own evaluation sets
+    """
+    corpus = read_vocabulary(vocabulary)
+    trained = read_model(vectors, model)
+    space = space_of(trained)
+    predictor = Predictor(trained, space)
+    labelled = pd.read_parquet(label_words)
+    known = set(corpus.words)
+    questions = draw_cloze(tokens, corpus.words, "test", params.cloze_questions, params.seed)
+    shares = corpus.counts / corpus.counts.sum()
+    common = {w for w, s in zip(corpus.words, shares, strict=True) if s > COMMON_SHARE}
+
+    similarity = {
+        name: (score_similarity(name, pairs, space), len(pairs))
+        for name, pairs in similarity_sets(evaluation, known).items()
+    }
+    analogies = {
+        name: (score_analogies(name, items, space), len(items))
+        for name, items in analogy_sets(evaluation, known).items()
+    }
+    guessed = score_cloze(questions, params.cloze_window, predictor, space)
+    filled = {name: (rows, len(questions)) for name, rows in guessed.groupby("test", sort=False)}
+    outliers = score_outliers(labelled, space)
+    scored = {**similarity, **analogies, **filled, "outliers": (outliers, len(outliers))}
+    scores = pd.concat([rows for rows, _ in scored.values()], ignore_index=True)
+    points, correlation = fit(trained)
+
+    n = params.neighbours
+    neighbours.write(nearest_neighbours(params.words, n, space, trained))
+    vector_arithmetic.write(nearest_to_sums(params.arithmetic, n, space))
+    cloze.write(
+        cloze_examples(
+            questions,
+            params.shown_cloze_questions,
+            params.cloze_window,
+            GUESSES_SHOWN,
+            predictor,
+            space,
+            common,
+        )
+    )
+    context_words.write(likely_context(params.words, n, predictor, space, common))
+    map.write(word_map(space, params))
+    glove_fit.write(points)
+    item_scores.write(pa.Table.from_pandas(scores, item_scores.schema, preserve_index=False))
+    dense = isinstance(trained.vectors, np.ndarray)
+    stored = trained.vectors.size if dense else trained.vectors.nnz
+    metrics.write_json(
+        EvaluateEmbeddingMetrics(
+            **trained.facts,
+            words=len(trained.words),
+            numbers_per_word=stored / len(trained.words),
+            bytes={
+                "vectors": vectors.stat().st_size,
+                "model": model.stat().st_size,
+                "as_dense": 4 * trained.vectors.shape[0] * trained.vectors.shape[1],
+            },
+            scores=summaries(scored, params),
+            sections=sections(pd.concat([rows for rows, _ in analogies.values()])),
+            baselines=baselines(corpus, questions, space, labelled),
+            fit=correlation,
+            words_without_vector=[word for word in params.words if word not in known],
+        )
+    )

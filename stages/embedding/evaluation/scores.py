@@ -1,0 +1,59 @@
+"""Scores of tests and their bootstrap intervals."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from stages.embedding.contracts import ACCURACY
+
+# A test with fewer items has no score.
+FEWEST_ITEMS = 3
+
+
+class Interval(NamedTuple):
+    """A score with its 95 % interval; None where it is not defined."""
+
+    score: float | None
+    low: float | None
+    high: float | None
+
+
+NONE = Interval(None, None, None)
+
+
+def samples(items: pd.DataFrame, n: int, seed: int) -> np.ndarray:
+    """Return the score of a test and of `n` bootstrap samples of its items, (1 + n,).
+
+    The samples are drawn with replacement (Efron 1979). Equal seeds and numbers of items give equal
+    draws, so models can be compared item by item. The score is Spearman's correlation for
+    similarities and the mean otherwise; it is NaN where it is not defined.
+    """
+    target, prediction = items["target"].to_numpy(), items["prediction"].to_numpy()
+    size = len(items)
+    draw = np.random.default_rng(seed).integers(0, size, (n, size))
+    rows = np.concatenate([np.arange(size)[None], draw])
+    if items["measure"].iloc[0] == ACCURACY:
+        return prediction[rows].mean(axis=1)
+    return _correlation(rankdata(target[rows], axis=1), rankdata(prediction[rows], axis=1))
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return Pearson's correlation of each row of `a` and `b`; NaN where one is constant."""
+    a, b = (x - x.mean(axis=1, keepdims=True) for x in (a, b))
+    norms = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
+    return np.divide((a * b).sum(axis=1), norms, out=np.full(len(a), np.nan), where=norms > 0)
+
+
+def interval(sampled: np.ndarray) -> Interval:
+    """Return the score and the middle 95 % of its samples."""
+    if np.isnan(sampled[0]):
+        return NONE
+    low, high = np.nanpercentile(sampled[1:], [2.5, 97.5])
+    return Interval(float(sampled[0]), float(low), float(high))
+
+
+def score(items: pd.DataFrame, n: int, seed: int) -> Interval:
+    """Return the score of a test with its interval; None for too few items."""
+    return interval(samples(items, n, seed)) if len(items) >= FEWEST_ITEMS else NONE

@@ -1,0 +1,25 @@
+"""One-hot vectors: the baseline in which every word is as far from every other."""
+
+from typing import Literal
+
+import numpy as np
+import scipy.sparse
+
+from stages.core.checkpoint import Checkpoint
+from stages.embedding.models.model import Model, ModelParams
+from stages.embedding.models.training_text import TrainingText, Vocabulary
+
+
+class OneHotParams(ModelParams):
+    """A section of `embedding.train_embedding` for `kind: onehot`."""
+
+    kind: Literal["onehot"]
+    workers: Literal[1]
+
+
+def train_onehot(
+    text: TrainingText, vocabulary: Vocabulary, params: OneHotParams, checkpoint: Checkpoint
+) -> Model:
+    """Return the unit matrix, of shape (words, words), sparse."""
+    unit = scipy.sparse.eye_array(len(vocabulary.words), dtype=np.float32, format="csr")
+    return Model(vocabulary.words, unit, {}, {})

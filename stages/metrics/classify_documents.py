@@ -1,0 +1,35 @@
+"""The metrics of `classify_documents`."""
+
+from stages.core.metrics import AccuracyMetrics, Metrics, TrainingMetrics
+
+
+class DocumentClassifierMetrics(AccuracyMetrics, TrainingMetrics):
+    """Scores and training of one classifier."""
+
+
+class ClassifyDocumentsMetrics(Metrics):
+    """Scores of classifiers of documents that read with one kind of cell.
+
+    Attributes:
+        documents: number of labelled documents by split.
+        with_log_count_ratios: scores of the classifier that is given log-count ratios beside the
+            word vectors, or None where it was not trained.
+        without_log_count_ratios: scores of the classifier of word vectors alone, or None where it
+            was not trained.
+        labels: number of labels of the training split; only of trained classifiers.
+        test_documents_of_unseen_label: number of test documents whose label has no training
+            document; only of trained classifiers.
+        unscored: reason why nothing can be trained; only then.
+    """
+
+    documents: dict[str, int]
+    with_log_count_ratios: DocumentClassifierMetrics | None
+    without_log_count_ratios: DocumentClassifierMetrics | None
+    labels: int | None = None
+    test_documents_of_unseen_label: int | None = None
+    unscored: str | None = None
+
+    @property
+    def first(self) -> DocumentClassifierMetrics | None:
+        """The classifier that the tables and curves of the stage describe."""
+        return self.with_log_count_ratios or self.without_log_count_ratios

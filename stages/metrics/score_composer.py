@@ -1,0 +1,40 @@
+"""The metrics of `score_composer`."""
+
+from typing import Literal
+
+from stages.core.metrics import Metrics
+
+
+class Comparison(Metrics):
+    """A score of real, composed and random passages.
+
+    Attributes:
+        real: score of held-out chorales.
+        composer: score of composed passages.
+        random: score of random notes.
+        nearer: which of the last two is nearer to real.
+    """
+
+    real: float
+    composer: float
+    random: float
+    nearer: Literal["composer", "random", "tie"]
+
+
+class ScoreComposerMetrics(Metrics):
+    """How composed passages compare with real ones and with random notes.
+
+    Attributes:
+        scores: comparison by score.
+        notes_per_bar: mean number of notes in a bar by kind of passage (`real`, `composer`,
+            `random`).
+        passages: number of passages by kind.
+        distinct_bars: share of the composed bars that are different from each other.
+        bars_seen_in_training: share of the composed bars that training chorales contain.
+    """
+
+    scores: dict[str, Comparison]
+    notes_per_bar: dict[str, float]
+    passages: dict[str, int]
+    distinct_bars: float
+    bars_seen_in_training: float

@@ -1,0 +1,226 @@
+"""Charts as Vega-Lite specifications.
+
+Data sets have names of ours, because Altair would number them: equal inputs give equal bytes.
+"""
+
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+alt.data_transformers.disable_max_rows()
+
+# Colours that colour-blind people can tell apart (Okabe and Ito 2008).
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"]
+HEIGHT = 320
+
+
+def _specification(chart: alt.Chart | alt.LayerChart, description: str) -> dict[str, Any]:
+    """Return a chart's specification, as wide as the page, with a text for screen readers."""
+    return (
+        chart.properties(width="container", height=HEIGHT, description=description)
+        .configure(font="system-ui, sans-serif", background="transparent")
+        .configure_view(stroke=None)
+        .configure_axis(labelFontSize=12, titleFontSize=12, gridColor="#e3e6ea")
+        .configure_legend(labelFontSize=12, titleFontSize=12, orient="top", symbolType="stroke")
+        .to_dict()
+    )
+
+
+def curves(
+    rows: pd.DataFrame, x: str, y: str, description: str, logarithmic: bool = False
+) -> dict[str, Any]:
+    """Return a line of `y` over the integers `x` for each `series`.
+
+    Args:
+        rows: columns `x`, `y` and series.
+        x: column of the horizontal axis.
+        y: column of the vertical axis.
+        description: text for screen readers.
+        logarithmic: whether the vertical axis is logarithmic.
+    """
+    steps = sorted(rows[x].unique().tolist())
+    few = len(steps) <= 20
+    axis = alt.Axis(values=steps, format="d") if few else alt.Axis(format="d")
+    # A logarithmic axis has few labels, such as 1e-20.
+    upwards = alt.Axis(format=".0e", tickCount=6) if logarithmic else alt.Axis()
+    scale = alt.Scale(type="log") if logarithmic else alt.Scale(zero=False)
+    chart = alt.Chart(alt.Data(values=rows.to_dict("records"), name="curves"))
+    marks = chart.mark_line(point=few).encode(
+        x=alt.X(x, type="quantitative", title=x, axis=axis, scale=alt.Scale(nice=False)),
+        y=alt.Y(y, type="quantitative", title=y, scale=scale, axis=upwards),
+        color=alt.Color("series:N", sort=None, title=None, scale=alt.Scale(range=COLOURS)),
+        tooltip=["series:N", f"{x}:Q", alt.Tooltip(f"{y}:Q", format=".4g")],
+    )
+    return _specification(marks, description)
+
+
+def fitted(
+    rows: pd.DataFrame, x: str, y: str, titles: tuple[str, str], description: str
+) -> dict[str, Any]:
+    """Return points of `y` over `x` on logarithmic axes, and the fitted line, dashed.
+
+    Args:
+        rows: columns `x`, `y`, `fit` and optionally token, the name of a point.
+        x: column of the horizontal axis.
+        y: column of the vertical axis.
+        titles: titles of the horizontal and the vertical axis.
+        description: text for screen readers.
+    """
+    right = alt.X(f"{x}:Q", scale=alt.Scale(type="log", nice=False), title=titles[0])
+    base = alt.Chart(alt.Data(values=rows.to_dict("records"), name=f"{x}_{y}"))
+    tooltip = [alt.Tooltip(f"{name}:N" if name == "token" else f"{name}:Q")
+               for name in ("token", x, y) if name in rows]  # fmt: skip
+    points = base.mark_line(point=True, color=COLOURS[0], clip=True).encode(
+        x=right, y=alt.Y(f"{y}:Q", scale=alt.Scale(type="log"), title=titles[1]), tooltip=tooltip
+    )
+    line = base.mark_line(strokeDash=[6, 4], color=COLOURS[1], clip=True).encode(
+        x=right, y=alt.Y("fit:Q")
+    )
+    return _specification(points + line, description)
+
+
+def fitted_line(
+    rows: pd.DataFrame, x: str, y: str, titles: tuple[str, str], description: str
+) -> dict[str, Any]:
+    """Return points of `y` over `x`, and the line on which both are equal, dashed.
+
+    Args:
+        rows: columns `x`, `y`, and the names of a point: token and neighbour.
+        x: column of the horizontal axis.
+        y: column of the vertical axis.
+        titles: titles of the horizontal and the vertical axis.
+        description: text for screen readers.
+    """
+    base = alt.Chart(alt.Data(values=rows.to_dict("records"), name=f"{x}_{y}"))
+    points = base.mark_circle(size=22, opacity=0.4, color=COLOURS[0]).encode(
+        x=alt.X(f"{x}:Q", title=titles[0]),
+        y=alt.Y(f"{y}:Q", title=titles[1]),
+        tooltip=["token:N", "neighbour:N", *(alt.Tooltip(f"{c}:Q", format=".2f") for c in (x, y))],
+    )
+    line = base.mark_line(strokeDash=[6, 4], color=COLOURS[1]).encode(x=f"{x}:Q", y=f"{x}:Q")
+    return _specification(points + line, description)
+
+
+def spectrum(rows: pd.DataFrame, description: str) -> dict[str, Any]:
+    """Return bars of the column `singular value` over `axis`."""
+    chart = alt.Chart(alt.Data(values=rows.to_dict("records"), name="spectrum"))
+    marks = chart.mark_bar(color=COLOURS[0]).encode(
+        x=alt.X("axis:Q", title="axis", scale=alt.Scale(nice=False)),
+        y=alt.Y("singular value:Q"),
+        tooltip=["axis:Q", alt.Tooltip("singular value:Q", format=".4g")],
+    )
+    return _specification(marks, description)
+
+
+def histogram(rows: pd.DataFrame, title: str, description: str) -> dict[str, Any]:
+    """Return bars from `left` to `right`, on a logarithmic axis, with the height `documents`."""
+    chart = alt.Chart(alt.Data(values=rows.to_dict("records"), name="bins"))
+    marks = chart.mark_bar(color=COLOURS[0], stroke="white", strokeWidth=0.5).encode(
+        x=alt.X("left:Q", scale=alt.Scale(type="log", nice=False), title=title),
+        x2="right:Q",
+        y=alt.Y("documents:Q", title="documents"),
+        y2=alt.datum(0),
+        tooltip=["left:Q", "right:Q", "documents:Q"],
+    )
+    return _specification(marks, description)
+
+
+def matrix(rows: pd.DataFrame, description: str) -> dict[str, Any]:
+    """Return a confusion matrix, darker for a higher `count`: `truth` by `prediction`."""
+    chart = alt.Chart(alt.Data(values=rows.to_dict("records"), name="confusion"))
+    marks = chart.mark_rect().encode(
+        x=alt.X("prediction:N", title="prediction", axis=alt.Axis(labelAngle=0)),
+        y=alt.Y("truth:N", title="label"),
+        color=alt.Color("count:Q", title=None, scale=alt.Scale(scheme="blues", type="sqrt")),
+        tooltip=["truth:N", "prediction:N", "count:Q"],
+    )
+    return _specification(marks, description)
+
+
+def cluster_map(points: pd.DataFrame, name: str, description: str) -> dict[str, Any]:
+    """Return a map of clusters: hovering over a point names it and lights up its cluster.
+
+    Args:
+        points: columns point, method (`t-SNE` or `PCA`), x, y, cluster, name and, where points
+            have labels, label.
+        name: name of the map, used in the names of its parameters.
+        description: text for screen readers.
+    """
+    buttons = alt.binding_radio(options=["t-SNE", "PCA"], name="projection ")
+    method = alt.param(name=f"method_{name}", value="t-SNE", bind=buttons)
+    hovered = alt.selection_point(
+        name=f"hovered_{name}",
+        fields=["cluster"],
+        on="pointerover",
+        empty=False,
+        clear="pointerout",
+    )
+    tooltip = [alt.Tooltip("point:N"), alt.Tooltip("name:N", title="cluster")]
+    if "label" in points:
+        tooltip.append(alt.Tooltip("label:N"))
+    axis = alt.Axis(labels=False, ticks=False, grid=False, domain=False, title=None)
+    scale = alt.Scale(zero=False)
+    chart = (
+        alt.Chart(alt.Data(values=points.to_dict("records"), name=f"points_{name}"))
+        .transform_filter(f"datum.method === method_{name}")
+        .mark_circle(size=45)
+        .encode(
+            x=alt.X("x:Q", axis=axis, scale=scale),
+            y=alt.Y("y:Q", axis=axis, scale=scale),
+            color=alt.Color("cluster:N", legend=None, scale=alt.Scale(scheme="tableau20")),
+            opacity=alt.condition(hovered, alt.value(1), alt.value(0.45)),
+            size=alt.condition(hovered, alt.value(90), alt.value(40)),
+            tooltip=tooltip,
+        )
+        .add_params(method, hovered)
+    )
+    specification = _specification(chart, description)
+    return specification | {"height": 460}
+
+
+def word_map(points: pd.DataFrame, models: list[str], description: str) -> dict[str, Any]:
+    """Return a map of words with a choice of models.
+
+    Args:
+        points: columns model, token, label (the word, or empty), x and y.
+        models: models to choose from; the first is chosen at the start.
+        description: text for screen readers.
+    """
+    choice = alt.binding_select(options=models, name="model ")
+    shown = alt.param(name="model_of_map", value=models[0], bind=choice)
+    axis = alt.Axis(labels=False, ticks=False, grid=False, domain=False, title=None)
+    base = (
+        alt.Chart(alt.Data(values=points.to_dict("records"), name="map"))
+        .transform_filter("datum.model === model_of_map")
+        .encode(
+            x=alt.X("x:Q", axis=axis, scale=alt.Scale(domain=[-1.05, 1.05])),
+            y=alt.Y("y:Q", axis=axis, scale=alt.Scale(domain=[-1.05, 1.05])),
+        )
+    )
+    dots = base.mark_circle(size=45, opacity=0.6, color=COLOURS[0]).encode(tooltip=["token:N"])
+    names = base.mark_text(fontSize=11, dy=-8).encode(text="label:N")
+    return _specification((dots + names).add_params(shown), description) | {"height": 460}
+
+
+def piano_roll(notes: pd.DataFrame, description: str) -> dict[str, Any]:
+    """Return notes as bars: pitch over time, a colour for each part."""
+    rows = notes.assign(
+        end_beats=notes["onset_beats"] + notes["duration_beats"],
+        below=notes["pitch_midi"] - 0.42,
+        above=notes["pitch_midi"] + 0.42,
+    )
+    parts = ["soprano", "alto", "tenor", "bass"]
+    bars = list(range(0, int(rows["end_beats"].max()) + 1, 4))
+    chart = alt.Chart(alt.Data(values=rows.to_dict("records"), name="notes"))
+    marks = chart.mark_rect(stroke="white", strokeWidth=0.5).encode(
+        x=alt.X("onset_beats:Q", title="beats, a line per bar of four", axis=alt.Axis(values=bars)),
+        x2="end_beats:Q",
+        y=alt.Y("below:Q", title="pitch (MIDI)", scale=alt.Scale(zero=False)),
+        y2="above:Q",
+        color=alt.Color("part:N", sort=parts, title=None, scale=alt.Scale(range=COLOURS)),
+        tooltip=["part:N", "pitch_midi:Q", "onset_beats:Q", "duration_beats:Q"],
+    )
+    specification = _specification(marks, description)
+    specification["config"]["legend"]["symbolType"] = "square"
+    return specification

@@ -1,0 +1,106 @@
+"""Korean sentences and morphemes, by Kiwi (Lee 2024)."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from stages.core.errors import StageError
+from stages.text.tokens.batch import Tokens, join_documents
+
+_PUNCTUATION = "SF SP SS SSO SSC SE SO SW SB"
+# Nouns, verbs, adjectives, adverbs, roots, interjections, foreign words, Chinese characters,
+# addresses and emoticons: what is left when particles, endings and punctuation are dropped.
+_CONTENT = (
+    "NNG NNP NP NR VV VV-R VV-I VA VA-R VA-I MAG XR IC SL SH W_URL W_EMAIL W_HASHTAG W_MENTION "
+    "W_SERIAL W_EMOJI UN"
+)
+CONTENT = frozenset(_CONTENT.split())
+PUNCTUATION = frozenset(_PUNCTUATION.split())
+# Runs of jamo (ㅋㅋㅋ, ㅠㅠ) and emoticons (^^, :), -_-) are tokens of their own, tagged W_EMOJI.
+_EMOTICON = re.compile(
+    r"[ㄱ-ㅎㅏ-ㅣ]{2,}|<(?:url|email|number)>|\^[_.oㅁㅇ-]?\^|[-=ㅡ][_.]+[-=ㅡ]|[TㅜㅠOo;>][_.][TㅜㅠOo;<]"
+    r"|(?<![\w:;])[:;=8xX][-']?[)(DPp3](?!\w)|>[_.]?<|♡+|♥+|☆+|★+"
+)
+
+
+class Tokenizer:
+    """Tokenizes batches of documents.
+
+    Args:
+        dictionary: file of words that Kiwi shall know, a line each: word, tab, tag.
+        morphemes: `content` keeps words that carry meaning, `all` everything.
+        part_of_speech: whether a token ends with its tag, as in 영화/NNG.
+        correct_typos: whether what looks mistyped is read as what was probably meant.
+        correct_spacing: whether words are spaced anew before they are analysed.
+        lowercase: whether Latin letters are in lower case.
+        keep_punctuation: whether punctuation stays where all morphemes do.
+        workers: threads of Kiwi.
+
+    Raises:
+        StageError: a line of the dictionary has another form.
+    """
+
+    def __init__(
+        self, dictionary: Path, morphemes: str, part_of_speech: bool, correct_typos: bool,
+        correct_spacing: bool, lowercase: bool, keep_punctuation: bool, workers: int,
+    ):  # fmt: skip
+        """Load the model."""
+        # Imported here: it costs a second and 300 MB, and only Korean needs it.
+        from kiwipiepy import Kiwi
+
+        self._kiwi = Kiwi(num_workers=workers)
+        try:
+            self._kiwi.load_user_dictionary(str(dictionary))
+        except ValueError as error:
+            raise StageError(
+                f"{dictionary}: a line is not word, tab, tag ({error}): see the first lines"
+            ) from None
+        self._content_only = morphemes == "content"
+        self._part_of_speech = part_of_speech
+        self._typos = "basic" if correct_typos else None
+        self._correct_spacing = correct_spacing
+        self._lowercase = lowercase
+        self._keep_punctuation = keep_punctuation
+
+    def __call__(self, batches: Iterable[pa.Array]) -> Iterator[Tokens]:
+        """Yield the tokens of each batch of texts in turn; Kiwi works ahead meanwhile."""
+        sizes: list[int] = []
+
+        def texts() -> Iterator[str]:
+            for batch in batches:
+                sizes.append(len(batch))
+                spaced = batch.to_pylist()
+                yield from self._kiwi.space(spaced) if self._correct_spacing else spaced
+
+        analysed = self._kiwi.tokenize(
+            texts(), compatible_jamo=True, typos=self._typos, pretokenized=_emoticons
+        )
+        done = 0
+        batch: list[Any] = []
+        for document in analysed:
+            batch.append(self._finish(document))
+            if len(batch) == sizes[done]:
+                yield join_documents(batch)
+                done, batch = done + 1, []
+
+    def _finish(self, document: list[Any]) -> tuple[list[str], list[int]]:
+        """Return the tokens of a document and the number of the sentence of each."""
+        words, sentences = [], []
+        for token in document:
+            tag = token.tag
+            if self._content_only:
+                if tag not in CONTENT:
+                    continue
+            elif tag in PUNCTUATION and not self._keep_punctuation:
+                continue
+            form = token.form.lower() if self._lowercase else token.form
+            words.append(f"{form}/{tag}" if self._part_of_speech else form)
+            sentences.append(token.sent_position)
+        return words, sentences
+
+
+def _emoticons(text: str) -> list[tuple[int, int, str]]:
+    return [(m.start(), m.end(), "W_EMOJI") for m in _EMOTICON.finditer(text)]

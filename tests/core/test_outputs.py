@@ -1,0 +1,90 @@
+import json
+
+import pyarrow as pa
+import pytest
+
+from stages.core.contracts import Contract, ContractBreach
+from stages.core.outputs import Staging
+
+NUMBERS = Contract(
+    pa.schema([pa.field("n", pa.int64(), nullable=False)]),
+    (("ExpectColumnValuesToBeBetween", {"column": "n", "min_value": 0}),),
+)
+
+
+def test_files_appear_together_at_the_end(tmp_path):
+    table, metrics = tmp_path / "deep" / "numbers.parquet", tmp_path / "metrics.json"
+    with Staging(tmp_path / "validation.json") as staging:
+        staging.table(table, NUMBERS).write(pa.table({"n": [1, 2]}))
+        staging.output(metrics).write_json({"rows": 2})
+        assert not table.exists()
+        assert not metrics.exists()
+    assert table.exists()
+    assert json.loads(metrics.read_text()) == {"rows": 2}
+    assert json.loads((tmp_path / "validation.json").read_text())[str(table)]["success"]
+    assert not list(tmp_path.rglob("*.partial*"))
+
+
+def test_tables_of_one_contract_have_results_of_their_own(tmp_path):
+    paths = [tmp_path / "a" / "numbers.parquet", tmp_path / "b" / "numbers.parquet"]
+    with Staging(tmp_path / "validation.json") as staging:
+        for n, path in enumerate(paths, start=1):
+            staging.table(path, NUMBERS).write(pa.table({"n": range(n)}))
+    results = json.loads((tmp_path / "validation.json").read_text())
+    rows = [results[str(path)]["results"][1]["result"]["observed_value"] for path in paths]
+    assert rows == [1, 2]
+
+
+def test_nothing_appears_when_the_stage_fails(tmp_path):
+    with pytest.raises(RuntimeError, match="no"), Staging() as staging:
+        staging.output(tmp_path / "metrics.json").write_json({})
+        raise RuntimeError("no")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_that_was_not_written_is_named(tmp_path):
+    with pytest.raises(RuntimeError, match=r"did not write .*b\.json"), Staging() as staging:
+        staging.output(tmp_path / "a.json").write_json({})
+        staging.output(tmp_path / "b.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_results_of_a_broken_contract_are_kept(tmp_path):
+    good, bad = tmp_path / "good.parquet", tmp_path / "bad.parquet"
+    validation = tmp_path / "validation.json"
+    breach = pytest.raises(
+        ContractBreach, match=r"table .*bad\.parquet breaks its contract: column"
+    )
+    with breach, Staging(validation) as staging:
+        staging.table(good, NUMBERS).write(pa.table({"n": [1]}))
+        staging.table(bad, NUMBERS).write(pa.table({"n": [-1]}))
+    assert [path.name for path in tmp_path.iterdir()] == ["validation.json"]
+    results = json.loads(validation.read_text())
+    assert [results[str(path)]["success"] for path in (good, bad)] == [True, False]
+
+
+def test_what_was_there_stays_when_the_stage_fails(tmp_path):
+    metrics = tmp_path / "metrics.json"
+    metrics.write_text("old")
+    with pytest.raises(RuntimeError), Staging() as staging:
+        staging.output(metrics).write_json({"new": 1})
+        raise RuntimeError
+    assert metrics.read_text() == "old"
+
+
+def test_a_number_that_json_does_not_know_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="not JSON compliant"), Staging() as staging:
+        staging.output(tmp_path / "metrics.json").write_json({"loss": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_callbacks_run_only_when_all_is_written(tmp_path):
+    called = []
+    with pytest.raises(RuntimeError), Staging() as staging:
+        staging.output(tmp_path / "a.json").when_written(lambda: called.append("too early"))
+        raise RuntimeError
+    with Staging() as staging:
+        output = staging.output(tmp_path / "a.json")
+        output.when_written(lambda: called.append((tmp_path / "a.json").exists()))
+        output.write_json({})
+    assert called == [True]

@@ -1,0 +1,113 @@
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import scipy.sparse
+import yaml
+
+from stages.core.checkpoint import Checkpoint
+from stages.core.errors import StageError
+from stages.embedding.models.model import read_model
+from stages.embedding.train_embedding import TRAINERS
+
+from .conftest import SECTIONS
+
+TRAINED = [kind for kind in TRAINERS if kind != "pretrained"]
+
+
+def test_every_kind_has_a_section_here():
+    assert set(TRAINED) == set(SECTIONS)
+
+
+@pytest.mark.parametrize("kind", TRAINED)
+def test_stage_writes_equal_bytes_and_reads_them_back(train, folder, kind):
+    assert train(kind) == train(kind)
+    model = read_model(folder / kind / "vectors.parquet", folder / kind / "model.safetensors")
+    vocabulary = pq.read_table("vocabulary.parquet")["token"].to_pylist()[3:]
+    assert model.words == vocabulary
+    assert model.facts["kind"] == kind
+    assert model.vectors.shape == (len(vocabulary), model.facts["dimensions"])
+    assert not list(folder.rglob("*.partial")) + list(folder.rglob("*.checkpoint"))
+
+
+@pytest.mark.parametrize("kind", [k for k in TRAINED if "seed" in SECTIONS[k]])
+def test_another_seed_gives_other_vectors(train, kind):
+    # The decomposition finds the same axes from any seed, up to rounding.
+    first, other = train(kind)[0], train(kind, seed=6)[0]
+    assert (first != other) or kind == "lsa"
+
+
+def test_onehot_stays_sparse(train, folder):
+    train("onehot")
+    model = read_model(folder / "onehot/vectors.parquet", folder / "onehot/model.safetensors")
+    assert scipy.sparse.issparse(model.vectors)
+    np.testing.assert_array_equal(model.vectors.toarray(), np.eye(len(model.words)))
+
+
+class Killed(BaseException):
+    """What nothing catches."""
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+@pytest.mark.parametrize("kind", ["cbow", "skipgram", "fasttext", "glove"])
+def test_killed_training_goes_on_to_the_same_bytes(train, folder, monkeypatch, kind, epoch):
+    whole = train(kind)
+    save, saved = Checkpoint.save_arrays, []
+
+    def save_and_die(self, *args):
+        save(self, *args)
+        saved.append(args)
+        if len(saved) == epoch:
+            raise Killed
+
+    monkeypatch.setattr(Checkpoint, "save_arrays", save_and_die)
+    for path in (folder / kind).iterdir():
+        path.unlink()
+    with pytest.raises(Killed):
+        train(kind)
+    assert [path.name for path in (folder / kind).iterdir()] == ["model.safetensors.checkpoint"]
+    saved.clear()
+    monkeypatch.setattr(Checkpoint, "save_arrays", lambda *args: saved.append(1) or save(*args))
+    assert train(kind) == whole
+    assert len(saved) == 3 - epoch, "the epochs that were done are not done again"
+
+
+def test_a_checkpoint_of_other_params_is_not_continued(train, folder, monkeypatch):
+    whole = train("glove", learning_rate=0.02)
+    monkeypatch.setattr(Checkpoint, "remove", lambda self: None)
+    train("glove")
+    assert (folder / "glove/model.safetensors.checkpoint").exists()
+    assert train("glove", learning_rate=0.02) == whole
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"kind": "glov"},
+            r"embedding\.train_embedding\.mine\.kind is 'glov'; there are: onehot, lsa, cbow",
+        ),
+        ({"dimensons": 5}, r"unknown parameter 'dimensons' \(did you mean 'dimensions'\?\)"),
+        ({"workers": 0}, "'workers' is 0"),
+        ({"context": "right"}, "'context' is 'right'"),
+    ],
+)
+def test_wrong_parameters_are_told(train, changes, sentence):
+    with pytest.raises(StageError, match=sentence):
+        train("glove", **changes)
+
+
+def test_projects_own_sections_are_valid():
+    from tiny import ROOT
+
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    for section in params["embedding"]["train_embedding"].values():
+        TRAINERS[section["kind"]][0].model_validate(section)
+
+
+def test_facts_are_json(train, folder):
+    train("glove")
+    train("lsa")
+    glove = read_model(folder / "glove/vectors.parquet", folder / "glove/model.safetensors")
+    assert len(json.loads(json.dumps(glove.facts))["cost"]) == 3

@@ -1,0 +1,76 @@
+"""What is said before the first stage runs."""
+
+import pytest
+from tiny import ROOT, copy_project
+
+from flows import check
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return copy_project(tmp_path_factory.mktemp("check"))
+
+
+@pytest.fixture
+def params(project, monkeypatch):
+    """The text of params.yaml, and a way to change it for a test."""
+    monkeypatch.chdir(project)
+    file = project / "params.yaml"
+    original = (ROOT / "params.yaml").read_text(encoding="utf-8")
+
+    def change(old: str, new: str) -> None:
+        assert old in original
+        file.write_text(original.replace(old, new, 1), encoding="utf-8")
+
+    yield change
+    file.write_text(original, encoding="utf-8")
+
+
+def test_the_projects_own_names_are_right(params):
+    assert check.check_names() == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (
+            "\ncorpus: ",
+            "\ncorpsu: ",
+            "params.yaml: no stage reads 'corpsu' (did you mean 'corpus'?)",
+        ),
+        (
+            "\n  tokenize:\n",
+            "\n  tokenise:\n",
+            "params.yaml: no stage reads 'text.tokenise' (did you mean 'text.tokenize'?)",
+        ),
+        ("\nmusic:\n", "\nmusik:\n", "params.yaml: no stage reads 'musik' (did you mean 'music'?)"),
+        ("\nmusic:\n", "\nextra: 1\nmusic:\n", "params.yaml: no stage reads 'extra'"),
+    ],
+)
+def test_a_name_that_no_stage_reads_is_told_with_the_one_that_was_meant(params, old, new, sentence):
+    params(old, new)
+    assert check.check_names() == [sentence]
+
+
+def test_params_that_are_not_yaml_are_told(params):
+    params("\ncorpus: ", "\ncorpus: [")
+    (sentence,) = check.check_names()
+    assert sentence.startswith("params.yaml is not YAML: ")
+
+
+def test_mistakes_in_any_section_or_file_are_told_at_once(params, project):
+    params("min_count: ", "min_cuont: ")
+    commands = [
+        "python -m stages text.tokenize --params text.tokenize --corpus conf/corpus/embeded.yaml"
+        " --korean-words conf/korean_words.tsv --documents d.parquet --tokens t.parquet"
+        " --vocabulary v.parquet --metrics m.json --validation c.json",
+        "python -m stages clustering.project --params clustering.project --points gone.parquet"
+        " --projection p.parquet --metrics m.json --validation c.json",
+    ]
+    assert check.check_commands(commands) == [
+        "params.yaml: section 'text.tokenize': parameter 'min_count' is missing; "
+        "unknown parameter 'min_cuont' (did you mean 'min_count'?)",
+        "conf/corpus/embeded.yaml does not exist (did you mean 'embedded'?)",
+        "d.parquet does not exist, which --documents names",
+        "gone.parquet does not exist, which --points names",
+    ]
