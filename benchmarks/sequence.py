@@ -1,8 +1,8 @@
 """Measure the sequence room: our cell against torch's, our training against a plain loop.
 
-`python -m benchmarks.sequence peephole` (or `language_model`, `remember`, `chords`, `documents`,
-`digits`, `stages`) measures in one thread, in seconds of a processor. What the stages read is taken
-from the last run, in data/, but for documents and digits: those are in ../shared/data.
+`python -m benchmarks.sequence peephole` (or `language_model`, `adding_problem`, `chords`,
+`documents`, `digits`, `stages`) measures in one thread, in seconds of a processor. The inputs of
+the stages come from the last run, in data/; those of documents and digits from ../shared/data.
 """
 
 import argparse
@@ -31,12 +31,12 @@ from torch.nn import functional
 
 from benchmarks.pipeline import ROOT, measure
 from benchmarks.text import SHARED
-from stages.sequence import train_language_model
-from stages.sequence.cells import PeepholeLSTM, detach
-from stages.sequence.corpus import Corpus, read
-from stages.sequence.language_model import LanguageModel
-from stages.sequence.train_language_model import columns, read_vectors, surprisals, windows
 from stages.core.vocabulary import SPECIAL
+from stages.sequence import train_language_model
+from stages.sequence.language.model import LanguageModel
+from stages.sequence.language.streams import TokenStreams, read_streams
+from stages.sequence.recurrent.cells import PeepholeLSTM, detach
+from stages.sequence.train_language_model import columns, read_vectors, surprisals, windows
 
 DATA = ROOT / "data"
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["sequence"]
@@ -66,7 +66,7 @@ def peephole(rounds: int) -> None:
 
 
 class Plain(nn.Module):
-    """What one writes first: embedding, torch's LSTM, linear layer over the whole vocabulary."""
+    """The obvious model: embedding, torch's LSTM, linear layer over the whole vocabulary."""
 
     def __init__(self, n_words: int, size: int, layers: int, dropout: float):
         super().__init__()
@@ -76,7 +76,7 @@ class Plain(nn.Module):
         self.output = nn.Linear(size, n_words)
 
     def forward(self, words, state):
-        """Return logits of shape (time, batch, words) and the state."""
+        """Return logits, (time, batch, words), and the state."""
         hidden, state = self.recurrent(self.dropout(self.embedding(words)), state)
         return self.output(self.dropout(hidden)), state
 
@@ -99,7 +99,7 @@ def train_for(
 ) -> tuple[float, float]:
     """Train for some seconds of a processor; return tokens/s and the validation perplexity.
 
-    All models have the same loop: Adam whose rate falls in a straight line to nothing.
+    All models have the same loop: Adam with a learning rate that falls linearly to zero.
     """
     optimizer = torch.optim.Adam(model.parameters(), lr=rate, fused=True)
     start, tokens, state = time.process_time(), 0, None
@@ -131,30 +131,32 @@ def plain_perplexity(model: Plain, stream: np.ndarray) -> float:
     return math.exp(total / (len(stream) - 1))
 
 
-def corpus_of(n_words: int | None) -> Corpus:
-    """Return the corpus of the last run; with `n_words`, its most frequent words, however rare."""
+def last_streams(n_words: int | None) -> TokenStreams:
+    """Return the token streams of the last run, with the `n_words` most frequent words if given."""
     tokens, vocabulary = DATA / "text/tokens.parquet", DATA / "text/vocabulary.parquet"
     if n_words is None:
-        return read(tokens, vocabulary)
+        return read_streams(tokens, vocabulary)
     table = pq.read_table(tokens, columns=["split", "tokens"])
     train = table.filter(pc.equal(table["split"], "train"))["tokens"].to_pylist()
     counts = Counter(token for document in train for token in document)
     words = [word for word, _ in counts.most_common(n_words - 2)]  # beside <unk> and <eos>
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "vocabulary.parquet"
-        numbers = range(len(SPECIAL), len(SPECIAL) + len(words))
-        pq.write_table(pa.table({"token_id": numbers, "token": words}), path)
-        return read(tokens, path)
+        ids = range(len(SPECIAL), len(SPECIAL) + len(words))
+        pq.write_table(pa.table({"token_id": ids, "token": words}), path)
+        return read_streams(tokens, path)
 
 
 def language_model(seconds: float, n_words: int | None, rates: list[float]) -> None:
     """Ours against a plain loop with full softmax: 2 layers of 200, batch 20, 35 steps."""
-    corpus = corpus_of(n_words)
-    vectors = read_vectors(DATA / "embedding/skipgram/vectors.parquet", corpus.words)
-    own = PARAMS["language_model"]
-    text = columns(corpus.streams["train"], 20)
-    validation = corpus.streams["validation"]
-    print(f"{len(corpus.words)} words, {seconds:.0f} s of training each, one thread")
+    streams = last_streams(n_words)
+    vectors = read_vectors(
+        DATA / "embedding/train_embedding/skipgram/vectors.parquet", streams.words
+    )
+    own = PARAMS["train_language_model"]
+    text = columns(streams.splits["train"], 20)
+    validation = streams.splits["validation"]
+    print(f"{len(streams.words)} words, {seconds:.0f} s of training each, one thread")
     speeds: dict[str, float] = {}
 
     def report(name: str, result: tuple[float, float]) -> None:
@@ -165,9 +167,9 @@ def language_model(seconds: float, n_words: int | None, rates: list[float]) -> N
     torch.manual_seed(1)
     dropout = tuple(own["dropout"].values())
     ours = LanguageModel(
-        "lstm", len(corpus.words), vectors.shape[1], 200, 2, dropout, own["cutoffs"]
+        "lstm", len(streams.words), vectors.shape[1], 200, 2, dropout, own["cutoffs"]
     )
-    counts = np.bincount(corpus.streams["train"], minlength=len(corpus.words))
+    counts = np.bincount(streams.splits["train"], minlength=len(streams.words))
     ours.start_from(vectors, torch.from_numpy(counts))
     result = train_for(
         seconds,
@@ -181,7 +183,7 @@ def language_model(seconds: float, n_words: int | None, rates: list[float]) -> N
     report("ours", result)
     for rate in rates:
         torch.manual_seed(1)
-        plain = Plain(len(corpus.words), 200, 2, dropout[2])
+        plain = Plain(len(streams.words), 200, 2, dropout[2])
         result = train_for(
             seconds,
             plain,
@@ -234,10 +236,10 @@ def steps_seen(metrics: dict[str, Any]) -> int:
     return metrics.get("steps_seen", 0) + inner
 
 
-def remember(gap: int) -> None:
+def adding_problem(gap: int) -> None:
     """The adding problem over one gap by each cell: the whole stage, start and checks included."""
-    with project({"remember": {"gaps": [gap]}}) as folder:
-        for name, command in commands("remember@").items():
+    with project({"solve_adding_problem": {"gaps": [gap]}}) as folder:
+        for name, command in commands("solve_adding_problem@").items():
             cost = measure(folder, *command)
             own = metrics_of(folder, command)["gaps"][str(gap)]
             print(
@@ -310,11 +312,11 @@ def documents(name: str, cells: list[str], morphemes: str) -> None:
             cost = measure(folder, *known[stage])
             print(f"{stage:34} {cost.cpu_s:6.1f} s of a processor", flush=True)
             scored = metrics_of(folder, known[stage]) if "document" in stage else {}
-            models = {k: v for k, v in scored.items() if k in ("majority", "tf_idf")}
-            for model, own in (models or {"": scored} if scored else {}).items():
+            models = {k: v for k, v in scored.items() if isinstance(v, dict) and "accuracy" in v}
+            for model, own in models.items():
                 low, high = own["accuracy_interval"]
                 print(
-                    f"  {model or stage:32} accuracy {own['accuracy']:.4f} "
+                    f"  {model:32} accuracy {own['accuracy']:.4f} "
                     f"({low:.4f} to {high:.4f}), macro F1 {own['macro_f1']:.4f}",
                     flush=True,
                 )
@@ -366,7 +368,7 @@ def main() -> None:
     against.add_argument("--seconds", type=float, default=60)
     against.add_argument("--words", type=int, help="size of the vocabulary; as in the last run")
     against.add_argument("--rates", type=float, nargs="+", default=[0.002, 0.004, 0.008])
-    gaps = whats.add_parser("remember", help=remember.__doc__)
+    gaps = whats.add_parser("adding_problem", help=adding_problem.__doc__)
     gaps.add_argument("--gap", type=int, default=100)
     whats.add_parser("chords", help=chords.__doc__)
     cells = PARAMS["cells"]
@@ -386,8 +388,8 @@ def main() -> None:
             peephole(args.rounds)
         case "language_model":
             language_model(args.seconds, args.words, args.rates)
-        case "remember":
-            remember(args.gap)
+        case "adding_problem":
+            adding_problem(args.gap)
         case "chords":
             chords()
         case "documents":

@@ -17,14 +17,13 @@ from stages.core.checkpoint import Checkpoint
 from stages.core.command import Input, command
 from stages.core.outputs import Output, Table
 from stages.metrics.classify_documents import ClassifyDocumentsMetrics
-from stages.sequence.classification.attribution import attributions as attribute
+from stages.sequence.classification.attribution import attribute
 from stages.sequence.classification.documents import read_labelled, why_unscored
 from stages.sequence.classification.encoding import Split, encode, read_vectors
 from stages.sequence.classification.evaluation import validate
 from stages.sequence.classification.model import DocumentModel, log_odds
 from stages.sequence.classification.ratios import DocumentCounts, count_documents
-from stages.sequence.classification.scores import confusion as count_confusion
-from stages.sequence.classification.scores import scores
+from stages.sequence.classification.scores import confusion_counts, scores
 from stages.sequence.contracts import ATTRIBUTIONS, CONFUSION
 from stages.sequence.recurrent.batching import bucket_by_length, pad
 from stages.sequence.recurrent.cells import State
@@ -57,15 +56,15 @@ class ClassifyDocumentsParams(TrainingParams):
 def batches(
     split: Split, counts: DocumentCounts | None, params: ClassifyDocumentsParams, epoch: int
 ) -> Iterator[Batch]:
-    """Yield token ids, (time, batch), lengths, classes, and log-count ratios where they count.
+    """Yield token ids, (time, batch), lengths, classes and, with `counts`, log-count ratios.
 
-    The ratios, (time, batch, classes), are those of `DocumentCounts.held_out_ratios`.
+    The ratios, (time, batch, classes), are the held-out ones of `DocumentCounts`.
     """
     lengths = [len(words) for words in split.words]
     for indices in bucket_by_length(lengths, params.batch_size, params.seed, epoch):
-        words, own_lengths = pad([split.words[index] for index in indices])
+        words, lengths_in_batch = pad([split.words[index] for index in indices])
         ratios = [] if counts is None else [counts.held_out_ratios(words, indices)]
-        yield words, own_lengths, split.classes[indices], *ratios
+        yield words, lengths_in_batch, split.classes[indices], *ratios
 
 
 def loss(model: DocumentModel, batch: Batch, state: State) -> tuple[Tensor, int, State]:
@@ -119,8 +118,8 @@ def main(
 ) -> None:
     """Train a model that reads documents word by word and predicts their labels.
 
-    Where models with and without log-count ratios are trained, the outputs describe the one with
-    them, and the metrics both.
+    With `log_count_ratios: both` two models are trained. The metrics describe both, and the other
+    outputs the one with log-count ratios.
 
     Args:
         cell: recurrent cell; sequence.cells lists them
@@ -185,7 +184,7 @@ def main(
     first = next(iter(trained))
     network, history = trained[first]
     save_model(network, {**arguments, "log_count_ratios": first == WITH}, model.path)
-    confusion.write(count_confusion(test.labels, predictions[first]))
+    confusion.write(confusion_counts(test.labels, predictions[first]))
     attributions.write(
         attribute(
             network,

@@ -43,8 +43,8 @@ class PredictChordsParams(TrainingParams):
 class ChordModel(nn.Module):
     """Projection of the chord, stacked cells, and the log-odds of each pitch of the next chord.
 
-    Given the chords before, the pitches of a chord are independent. This is the recurrent baseline
-    of Boulanger-Lewandowski et al. 2012 (arXiv:1206.6392).
+    Given the previous chords, the pitches of a chord are independent: the recurrent baseline of
+    Boulanger-Lewandowski et al. 2012 (arXiv:1206.6392).
 
     Args:
         cell: key of `CELLS`

@@ -19,8 +19,7 @@ from stages.core.outputs import Output, Table
 from stages.core.raw import InnerPath
 from stages.metrics.read_digits import ReadDigitsMetrics
 from stages.sequence.classification.evaluation import predict, validate
-from stages.sequence.classification.scores import confusion as count_confusion
-from stages.sequence.classification.scores import scores
+from stages.sequence.classification.scores import confusion_counts, scores
 from stages.sequence.contracts import CONFUSION
 from stages.sequence.images import Images, image_files, read_images
 from stages.sequence.recurrent.batching import shuffle
@@ -175,7 +174,7 @@ def main(
     truth = [str(labels[class_]) for class_ in test.classes]
     predictions = [str(labels[class_]) for class_ in log_odds(network, test.rows).argmax(1)]
     save_model(network, arguments, model.path)
-    confusion.write(count_confusion(truth, predictions))
+    confusion.write(confusion_counts(truth, predictions))
     curve.write_csv(pd.DataFrame(history))
     metrics.write_json(
         ReadDigitsMetrics(

@@ -1,13 +1,15 @@
 import pytest
 import torch
-from stages.sequence.cells import (
+from torch import nn
+
+from stages.core.errors import StageError
+from stages.sequence.recurrent.cells import (
     CELLS,
     PeepholeLSTM,
     Recurrent,
     _PeepholeSequence,
     detach,
 )
-from torch import nn
 
 PEERS = {"rnn": nn.RNN, "lstm": nn.LSTM, "lstm_peephole": nn.LSTM, "gru": nn.GRU}
 
@@ -16,8 +18,8 @@ def written_out(cell: PeepholeLSTM, x, hidden, state):
     """A peephole LSTM by its equations, one step after another, differentiated by torch."""
     p_i, p_f, p_o = cell.peephole
     hiddens = []
-    for now in x:
-        fed = now @ cell.weight_ih_l0.T + hidden @ cell.weight_hh_l0.T
+    for step in x:
+        fed = step @ cell.weight_ih_l0.T + hidden @ cell.weight_hh_l0.T
         i, f, g, o = (fed + cell.bias_ih_l0 + cell.bias_hh_l0).chunk(4, dim=1)
         before = state
         state = torch.sigmoid(f + p_f * before) * before
@@ -122,12 +124,12 @@ def test_forget_bias_is_one(cell):
         torch.testing.assert_close((layer.bias_ih_l0 + layer.bias_hh_l0)[5:10], torch.ones(5))
 
 
-def test_dropout_stands_before_between_and_after():
+def test_dropout_is_applied_before_between_and_after():
     torch.manual_seed(0)
     x = torch.ones(50, 20, 5)
     plain = Recurrent("gru", 5, 5, 2)
-    for place in range(3):
-        shares = tuple(0.5 if place == i else 0.0 for i in range(3))
+    for position in range(3):
+        shares = tuple(0.5 if position == i else 0.0 for i in range(3))
         stack = Recurrent("gru", 5, 5, 2, shares)
         stack.load_state_dict(plain.state_dict())
         torch.testing.assert_close(stack.eval()(x)[0], plain(x)[0])
@@ -135,8 +137,8 @@ def test_dropout_stands_before_between_and_after():
         stack.layers[1].register_forward_hook(lambda _, given, __, seen=seen: seen.append(given[0]))
         hidden = stack.train()(x)[0]
         zeros = (seen[0] == 0).float().mean(), (hidden == 0).float().mean()
-        assert zeros[0] == pytest.approx(0.5 if place == 1 else 0, abs=0.05)
-        assert zeros[1] == pytest.approx(0.5 if place == 2 else 0, abs=0.05)
+        assert zeros[0] == pytest.approx(0.5 if position == 1 else 0, abs=0.05)
+        assert zeros[1] == pytest.approx(0.5 if position == 2 else 0, abs=0.05)
         assert not torch.allclose(hidden, plain(x)[0])
 
 
@@ -144,3 +146,8 @@ def test_multiply_adds_are_counted():
     assert Recurrent("rnn", 6, 5, 2).multiply_adds == 5 * (6 + 5) + 5 * (5 + 5)
     assert Recurrent("gru", 6, 5, 1).multiply_adds == 3 * 5 * (6 + 5)
     assert Recurrent("lstm_peephole", 6, 5, 1).multiply_adds == 4 * 5 * (6 + 5) + 3 * 5
+
+
+def test_an_unknown_cell_is_an_error_that_lists_the_known_ones():
+    with pytest.raises(StageError, match="no recurrent cell is called 'elman'; there are: rnn, ls"):
+        Recurrent("elman", 6, 5, 1)

@@ -1,7 +1,8 @@
 import pytest
 import torch
-from stages.sequence.cells import CELLS, detach
-from stages.sequence.language_model import LanguageModel
+
+from stages.sequence.language.model import LanguageModel
+from stages.sequence.recurrent.cells import CELLS, detach
 
 
 def model(cell="lstm", **changes):
@@ -41,7 +42,7 @@ def test_state_carries_the_text_so_far():
     assert not torch.allclose(second, net(words[5:], None)[0])
 
 
-def test_begins_with_the_vectors_and_the_frequencies():
+def test_training_starts_from_the_vectors_and_the_frequencies():
     net = model()
     vectors, counts = torch.randn(30, 6), torch.arange(100, 70, -1)
     net.start_from(vectors, counts)

@@ -6,8 +6,6 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from stages.sequence.padding import pad
-from stages.sequence.training import load_model
 
 from stages.core.checkpoint import Checkpoint
 from stages.core.errors import StageError
@@ -15,12 +13,14 @@ from stages.sequence import predict_chords
 from stages.sequence.predict_chords import (
     ChordModel,
     chords,
+    evaluate,
     interval,
-    judge,
     per_frame,
     read,
     transposition,
 )
+from stages.sequence.recurrent.batching import pad
+from stages.sequence.recurrent.model_files import load_model
 
 SECTION = {
     "embedding_size": 16,
@@ -36,7 +36,7 @@ SECTION = {
     "device": "cpu",
     "seed": 1,
 }
-OUTPUTS = ["model.safetensors", "curve.csv", "metrics.json"]
+OUTPUTS = {"model": "model.safetensors", "curve": "curve.csv", "metrics": "metrics.json"}
 C_MAJOR, F_MAJOR, G_MAJOR = [48, 55, 64, 72], [53, 57, 60, 65], [55, 59, 62, 67]
 
 
@@ -47,13 +47,14 @@ def piece(steps, shift=0, duration=1.0):
     return pd.DataFrame(rows, columns=["onset_beats", "duration_beats", "pitch_midi"])
 
 
-def write(folder: Path, pieces: list[tuple[str, pd.DataFrame]]) -> None:
-    """Write both tables, given the split and the notes of each piece."""
+def write(folder: Path, pieces: list[tuple[str, pd.DataFrame, int]]) -> None:
+    """Write both tables, given the split, the notes and the tonic of each piece."""
+    splits, notes, tonics = map(list, zip(*pieces, strict=True))
     names = [f"piece {i}" for i in range(len(pieces))]
-    notes = [own.assign(piece_id=name) for name, (_, own) in zip(names, pieces, strict=True)]
+    notes = [table.assign(piece_id=name) for name, table in zip(names, notes, strict=True)]
     pd.concat(notes).to_parquet(folder / "notes.parquet")
-    splits = [split for split, _ in pieces]
-    pd.DataFrame({"piece_id": names, "split": splits}).to_parquet(folder / "pieces.parquet")
+    columns = {"piece_id": names, "split": splits, "tonic_pitch_class": tonics, "mode": "major"}
+    pd.DataFrame(columns).to_parquet(folder / "pieces.parquet")
 
 
 @pytest.fixture
@@ -64,27 +65,40 @@ def stage(tmp_path, monkeypatch):
     steps = [C_MAJOR, F_MAJOR, G_MAJOR]
     write(
         tmp_path,
-        [(split, piece([*steps * (4 + i % 3), C_MAJOR], i % 12)) for i, split in enumerate(splits)],
+        [
+            (split, piece([*steps * (4 + i % 3), C_MAJOR], i % 12), i % 12)
+            for i, split in enumerate(splits)
+        ],
     )
 
     def run(cell="lstm", **changes):
         section = {"sequence": {"predict_chords": {**SECTION, **changes}}}
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(section))
-        inputs = ["notes.parquet", "pieces.parquet"]
-        predict_chords.main([cell, *inputs, *OUTPUTS, "--params", "sequence.predict_chords"])
-        return [(tmp_path / name).read_bytes() for name in OUTPUTS]
+        inputs = {"notes": "notes.parquet", "pieces": "pieces.parquet"}
+        predict_chords.main(params="sequence.predict_chords", cell=cell, **inputs, **OUTPUTS)
+        return {option: (tmp_path / name).read_bytes() for option, name in OUTPUTS.items()}
 
     return run
 
 
-def test_a_piece_is_taken_to_c_major_or_a_minor():
-    cadence = [C_MAJOR, F_MAJOR, G_MAJOR, C_MAJOR]
-    for shift in range(-5, 7):
-        assert transposition(piece(cadence, shift)) == (-shift if shift < 6 else -6)
-    a_minor, e_major, a_major = [57, 60, 64, 69], [52, 56, 59, 64], [57, 61, 64, 69]
-    # In minor, with a last chord in major.
-    cadence = [a_minor, e_major, a_minor, a_minor, e_major, a_major]
-    assert [transposition(piece(cadence, shift)) for shift in (-2, 0, 3)] == [2, 0, -3]
+@pytest.mark.parametrize("tonic", range(12))
+def test_major_is_moved_to_c_and_minor_to_a(tonic):
+    for mode, target in (("major", 0), ("minor", 9)):
+        shift = transposition(tonic, mode)
+        assert -6 <= shift <= 5
+        assert (tonic + shift) % 12 == target
+
+
+def test_pieces_are_transposed_by_the_key_that_the_table_says(tmp_path):
+    chord = [60, 64, 67]
+    write(tmp_path, [(split, piece([chord] * 2), 2) for split in ("train", "validation", "test")])
+    tables = (tmp_path / "notes.parquet", tmp_path / "pieces.parquet")
+    in_d_major = read(*tables)["test"][0][0].nonzero().flatten() + 21
+    assert in_d_major.tolist() == [pitch - 2 for pitch in chord]
+    pieces = pd.read_parquet(tables[1])
+    pieces.assign(mode="minor").to_parquet(tables[1])
+    in_d_minor = read(*tables)["test"][0][0].nonzero().flatten() + 21
+    assert in_d_minor.tolist() == [pitch - 5 for pitch in chord]
 
 
 def test_chords_are_what_sounds_at_each_quarter_note():
@@ -106,7 +120,7 @@ def test_nats_are_those_of_independent_pitches_whatever_the_padding():
         expected.append(
             -torch.distributions.Bernoulli(logits=logits).log_prob(own[1:]).sum().item()
         )
-    together = judge(model, pieces, 3)
+    together = evaluate(model, pieces, 3)
     assert together[:, 0] == pytest.approx(expected, rel=1e-5)
     assert together[:, 1].tolist() == [8, 3, 5]
     loss, frames, _ = predict_chords.loss(model, pad(pieces), None)
@@ -125,7 +139,7 @@ def test_interval_widens_with_how_unlike_pieces_are():
 @pytest.mark.parametrize("cell", ["rnn", "gru"])
 def test_cadences_are_learned_in_equal_bytes(stage, cell):
     first = stage(cell)
-    metrics = json.loads(first[2])
+    metrics = json.loads(first["metrics"])
     assert metrics["nats_per_frame"]["test"] < 1
     assert metrics["pitch_frequency_nats_per_frame"]["test"] > 3
     assert metrics["pieces"] == {"train": 12, "validation": 3, "test": 3}
@@ -134,15 +148,15 @@ def test_cadences_are_learned_in_equal_bytes(stage, cell):
 
 
 def test_saved_model_gives_the_reported_score(stage):
-    metrics = json.loads(stage("lstm_peephole", epochs=2)[2])
+    metrics = json.loads(stage("lstm_peephole", epochs=2)["metrics"])
     model = load_model(Path("model.safetensors"), ChordModel)
     pieces = read(Path("notes.parquet"), Path("pieces.parquet"))["test"]
-    assert per_frame(judge(model, pieces, 4)) == metrics["nats_per_frame"]["test"]
+    assert per_frame(evaluate(model, pieces, 4)) == metrics["nats_per_frame"]["test"]
 
 
 def test_a_killed_run_goes_on_to_the_same_bytes(stage, tmp_path, monkeypatch):
     whole = stage(epochs=4)
-    for name in OUTPUTS:
+    for name in OUTPUTS.values():
         (tmp_path / name).unlink()
     save = Checkpoint.save
 
@@ -161,19 +175,22 @@ def test_a_killed_run_goes_on_to_the_same_bytes(stage, tmp_path, monkeypatch):
 
 
 def test_bad_notes_are_named(stage, tmp_path):
-    good = [(split, piece([C_MAJOR, G_MAJOR, C_MAJOR])) for split in ("train", "validation")]
+    good = [(split, piece([C_MAJOR, G_MAJOR, C_MAJOR]), 0) for split in ("train", "validation")]
     for last, message in (
-        (("train", good[0][1]), "no piece in the test split"),
-        (("test", piece([C_MAJOR])), "piece 2 has a single chord"),
-        (("test", piece([[12, 108], [24, 108]])), "piece 2 in C has pitches from 12 to 108"),
+        (("train", good[0][1], 0), "no piece in the test split"),
+        (("test", piece([C_MAJOR]), 0), "piece 2 has a single chord"),
+        (
+            ("test", piece([[12, 105], [24, 105]]), 9),
+            "piece 2, transposed by 3 semitones, has pitches from 15 to 108, but a piano",
+        ),
     ):
         write(tmp_path, [*good, last])
         with pytest.raises(StageError, match=message):
             stage()
-    assert not any((tmp_path / name).exists() for name in OUTPUTS)
+    assert not any((tmp_path / name).exists() for name in OUTPUTS.values())
 
 
-def test_too_long_pieces_are_said_before_they_are_tried(stage, monkeypatch):
+def test_pieces_longer_than_memory_are_an_error(stage, monkeypatch):
     monkeypatch.setattr("os.sysconf", lambda name: 100)
-    with pytest.raises(StageError, match="4 sequences of 19 steps need some"):
+    with pytest.raises(StageError, match="4 sequences of 19 steps need about"):
         stage()

@@ -9,13 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
-from stages.sequence.training import load_model
 from tiny import SHARED_DATA
 
 from stages.core.errors import StageError
 from stages.sequence import read_digits
 from stages.sequence.images import SCIKIT_LEARN, read_idx, read_images
 from stages.sequence.read_digits import DigitModel, ReadDigitsParams, log_odds, split
+from stages.sequence.recurrent.model_files import load_model
 
 SECTION = {
     "source": "stripes",
@@ -33,7 +33,13 @@ SECTION = {
     "device": "cpu",
     "seed": 1,
 }
-OUTPUTS = ["model.safetensors", "confusion.parquet", "curve.csv", "metrics.json", "checked.json"]
+OUTPUTS = {
+    "model": "model.safetensors",
+    "confusion": "confusion.parquet",
+    "curve": "curve.csv",
+    "metrics": "metrics.json",
+    "validation": "validation.json",
+}
 
 
 def idx(values, magic=None):
@@ -67,15 +73,15 @@ def stage(tmp_path, monkeypatch):
     def run(cell="gru", **changes):
         section = {"sequence": {"read_digits": {**SECTION, **changes}}}
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(section))
-        read_digits.main([cell, "raw", *OUTPUTS, "--params", "sequence.read_digits"])
-        return [(tmp_path / name).read_bytes() for name in OUTPUTS]
+        read_digits.main(params="sequence.read_digits", cell=cell, raw="raw", **OUTPUTS)
+        return {option: (tmp_path / name).read_bytes() for option, name in OUTPUTS.items()}
 
     return run
 
 
 def test_stripes_are_read_in_equal_bytes(stage):
     first = stage()
-    metrics = json.loads(first[3])
+    metrics = json.loads(first["metrics"])
     assert metrics["accuracy"] > 0.9
     assert metrics["images"] == {"train": 105, "validation": 15, "test": 30}
     assert (metrics["rows"], metrics["columns"]) == (6, 6)
@@ -115,7 +121,7 @@ def test_a_model_reads_from_top_to_bottom():
     torch.testing.assert_close(log_odds(model, image)[0], model.output(state).detach())
 
 
-def test_a_test_set_of_its_own_stays_and_a_label_seen_once_is_no_trouble(stage, tmp_path):
+def test_a_given_test_set_stays_and_a_label_may_occur_once(stage, tmp_path):
     pixels, labels = stripes(20)
     labels[7] = 9
     write(tmp_path / "raw/both", "t10k", pixels, labels, ".gz")
@@ -131,12 +137,12 @@ def test_a_test_set_of_its_own_stays_and_a_label_seen_once_is_no_trouble(stage, 
         (idx(np.zeros((2, 3, 3)), 2052), idx([1, 2]), "images-idx3-ubyte begins with the number "
          "2052 instead of 2051"),
         (idx(np.zeros((2, 3, 3))), idx(np.zeros((1, 1, 1))), "labels-idx1-ubyte begins with"),
-        (idx(np.zeros((2, 3, 3)))[:-1], idx([1, 2]), "says it has 2 x 3 x 3 values, and has 17"),
-        (idx(np.zeros((2, 3, 3))), idx([1, 2]) + b"x", "says it has 2 values, and has 3"),
+        (idx(np.zeros((2, 3, 3)))[:-1], idx([1, 2]), "declares 2 x 3 x 3 values, but has 17"),
+        (idx(np.zeros((2, 3, 3))), idx([1, 2]) + b"x", "declares 2 values, but has 3"),
         (idx(np.zeros((2, 3, 3))), idx([1]), "has 2 images, but d-labels-idx1-ubyte has 1 labels"),
-        (idx(np.zeros((0, 3, 3))), idx([]), "says it has 0 x 3 x 3 values"),
+        (idx(np.zeros((0, 3, 3))), idx([]), "declares 0 x 3 x 3 values"),
         (b"\0\0", idx([1, 2]), "has 2 bytes, too few"),
-        (idx(np.ones((5, 3, 3))), idx([1] * 5), "images of a single label"),
+        (idx(np.ones((5, 3, 3))), idx([1] * 5), "only images of one label"),
         (idx(np.ones((3, 3, 3))), idx([1, 2, 3]), "too few images to split"),
     ],
 )  # fmt: skip
@@ -147,23 +153,21 @@ def test_bad_files_are_named(stage, tmp_path, image_bytes, label_bytes, message)
     (folder / "d-labels-idx1-ubyte").write_bytes(label_bytes)
     with pytest.raises(StageError, match=message):
         stage(source="bad")
-    assert not any((tmp_path / name).exists() for name in OUTPUTS)
+    assert not any((tmp_path / name).exists() for name in OUTPUTS.values())
 
 
 def test_what_is_missing_or_damaged_is_named(stage, tmp_path):
-    with pytest.raises(StageError, match="there is no raw/mnist: put it there"):
-        stage(source="mnist")
-    folder = tmp_path / "raw/mnist"
-    folder.touch()
     with pytest.raises(StageError, match="raw/mnist is not a folder"):
         stage(source="mnist")
-    folder.unlink()
+    folder = tmp_path / "raw/mnist"
     folder.mkdir()
     with pytest.raises(StageError, match="has no file called NAME-images-idx3-ubyte"):
         stage(source="mnist")
     packed = folder / "train-images-idx3-ubyte.gz"
     packed.write_bytes(gzip.compress(idx(stripes(9)[0])))
-    with pytest.raises(StageError, match=r"train-labels-idx1-ubyte\.gz is missing"):
+    with pytest.raises(
+        StageError, match=r"has no labels: put train-labels-idx1-ubyte\.gz next to it"
+    ):
         stage(source="mnist")
     packed.write_bytes(packed.read_bytes()[:-9])
     with pytest.raises(StageError, match="is damaged or cut short"):
@@ -174,7 +178,7 @@ def test_what_is_missing_or_damaged_is_named(stage, tmp_path):
         stage(source="mnist")
 
 
-def test_no_gpu_is_said(stage):
+def test_a_missing_gpu_is_an_error(stage):
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     with pytest.raises(StageError, match="device is cuda, but torch sees no GPU"):

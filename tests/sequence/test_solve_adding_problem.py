@@ -6,10 +6,11 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from stages.sequence.cells import CELLS
 
 from stages.core.errors import StageError
-from stages.sequence import remember, training
+from stages.sequence import solve_adding_problem as task
+from stages.sequence.recurrent.cells import CELLS
+from stages.sequence.recurrent.model_files import load_model
 
 SECTION = {
     "gaps": [4, 8],
@@ -28,7 +29,13 @@ SECTION = {
     "device": "cpu",
     "seed": 1,
 }
-OUTPUTS = ["models.safetensors", "gradients.parquet", "curve.csv", "metrics.json", "checked.json"]
+OUTPUTS = {
+    "models": "models.safetensors",
+    "gradients": "gradients.parquet",
+    "curve": "curve.csv",
+    "metrics": "metrics.json",
+    "validation": "validation.json",
+}
 CPU = torch.device("cpu")
 
 
@@ -37,37 +44,37 @@ def stage(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def run(cell="gru", **changes):
-        section = {"sequence": {"remember": {**SECTION, **changes}}}
+        section = {"sequence": {"solve_adding_problem": {**SECTION, **changes}}}
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(section))
-        remember.main([cell, *OUTPUTS, "--params", "sequence.remember"])
-        return [(tmp_path / name).read_bytes() for name in OUTPUTS]
+        task.main(params="sequence.solve_adding_problem", cell=cell, **OUTPUTS)
+        return {option: (tmp_path / name).read_bytes() for option, name in OUTPUTS.items()}
 
     return run
 
 
 def adder(cell, layers=1):
     torch.manual_seed(0)
-    return remember.Adder(cell, 5, layers, (0.0, 0.0, 0.0)).eval()
+    return task.Adder(cell, 5, layers, (0.0, 0.0, 0.0)).eval()
 
 
 def test_two_numbers_are_marked_one_in_each_half_and_added():
-    stream = remember.draw(10, 500, 1, 1, CPU)
+    stream = task.draw(10, 500, 1, 1, CPU)
     (x, sums), (other, _) = next(stream), next(stream)
     assert x.shape == (10, 500, 2)
     marks = x[:, :, 1]
     assert (marks[:5].sum(0) == 1).all()
     assert (marks[5:].sum(0) == 1).all()
-    assert (marks.sum(1) > 0).all()  # every place is used
+    assert (marks.sum(1) > 0).all()  # every step is marked somewhere
     torch.testing.assert_close((x[:, :, 0] * marks).sum(0), sums)
-    assert (sums - 1).square().mean().item() == pytest.approx(remember.ALWAYS_ONE, rel=0.2)
+    assert (sums - 1).square().mean().item() == pytest.approx(task.ALWAYS_ONE, rel=0.2)
     assert not torch.equal(x, other)
-    assert torch.equal(next(remember.draw(10, 500, 1, 1, CPU))[0], x)
-    assert not torch.equal(next(remember.draw(10, 500, 1, 2, CPU))[0], x)
+    assert torch.equal(next(task.draw(10, 500, 1, 1, CPU))[0], x)
+    assert not torch.equal(next(task.draw(10, 500, 1, 2, CPU))[0], x)
 
 
 def test_short_gaps_are_solved_and_runs_are_equal(stage):
     first = stage()
-    gaps = json.loads(first[3])["gaps"]
+    gaps = json.loads(first["metrics"])["gaps"]
     for gap in ("4", "8"):
         assert gaps[gap]["solved"]
         assert gaps[gap]["mean_squared_error"] < 0.02
@@ -76,8 +83,8 @@ def test_short_gaps_are_solved_and_runs_are_equal(stage):
     assert stage() == first
 
 
-def test_what_is_not_solved_is_said_so(stage):
-    metrics = json.loads(stage("rnn", epochs=1, solved_below=1e-6)[3])
+def test_an_unsolved_gap_is_reported_as_unsolved(stage):
+    metrics = json.loads(stage("rnn", epochs=1, solved_below=1e-6)["metrics"])
     assert not any(gap["solved"] for gap in metrics["gaps"].values())
 
 
@@ -85,8 +92,8 @@ def test_what_is_not_solved_is_said_so(stage):
 def test_gradient_norms_are_finite_differences(cell):
     """The state is changed between two steps; the loss changes as the gradient says."""
     model = adder(cell).double()
-    x, sums = (part.double() for part in next(remember.draw(6, 1, 1, 1, CPU)))
-    norms = remember.gradient_norms(model, (x, sums))
+    x, sums = (part.double() for part in next(task.draw(6, 1, 1, 1, CPU)))
+    norms = task.gradient_norms(model, (x, sums))
     assert len(norms) == 6
 
     def error(state, rest):
@@ -113,8 +120,8 @@ def test_gradient_norms_are_finite_differences(cell):
 
 
 def test_gradients_vanish_in_the_simple_cell_and_stay_in_the_gated_one():
-    batch = next(remember.draw(60, 20, 1, 1, CPU))
-    simple, gated = (remember.gradient_norms(adder(cell), batch) for cell in ("rnn", "lstm"))
+    batch = next(task.draw(60, 20, 1, 1, CPU))
+    simple, gated = (task.gradient_norms(adder(cell), batch) for cell in ("rnn", "lstm"))
     assert simple[50] / simple[0] < 1e-6
     assert gated[50] / gated[0] > 1e-6
 
@@ -130,20 +137,20 @@ def test_gradients_of_every_gap_and_step_are_written(stage):
 
 
 def test_saved_models_have_the_reported_errors(stage):
-    metrics = json.loads(stage("lstm_peephole", epochs=2)[3])
-    models = training.load_model(Path("models.safetensors"), remember.build)
+    metrics = json.loads(stage("lstm_peephole", epochs=2)["metrics"])
+    models = load_model(Path("models.safetensors"), task.build)
     for gap in (4, 8):
-        test = next(remember.draw(gap, 200, 1, remember.TEST, CPU))
-        error = remember.loss(models[str(gap)], test, None)[0].item()
+        test = next(task.draw(gap, 200, 1, task.TEST, CPU))
+        error = task.loss(models[str(gap)], test, None)[0].item()
         assert error == metrics["gaps"][str(gap)]["mean_squared_error"]
 
 
 def test_killed_in_the_second_gap_it_ends_with_the_same_bytes(stage, monkeypatch, tmp_path):
     expected = stage()
-    for name in OUTPUTS:
+    for name in OUTPUTS.values():
         (tmp_path / name).unlink()
     seen = []
-    right = remember.loss
+    right = task.loss
 
     def dying(model, batch, state):
         seen.append(len(batch[0]))
@@ -152,18 +159,18 @@ def test_killed_in_the_second_gap_it_ends_with_the_same_bytes(stage, monkeypatch
         return right(model, batch, state)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(remember, "loss", dying)
+        patch.setattr(task, "loss", dying)
         stage()
-    assert not any((tmp_path / name).exists() for name in OUTPUTS)
+    assert not any((tmp_path / name).exists() for name in OUTPUTS.values())
     again = []
     monkeypatch.setattr(
-        remember, "loss", lambda *given: (again.append(len(given[1][0])), right(*given))[1]
+        task, "loss", lambda *given: (again.append(len(given[1][0])), right(*given))[1]
     )
     assert stage() == expected
     assert again.count(4) == 1  # only the test: what was learned is not learned again
     assert not list(tmp_path.glob("*.checkpoint"))
 
 
-def test_a_gap_longer_than_memory_is_told(stage):
+def test_a_gap_longer_than_memory_is_an_error(stage):
     with pytest.raises(StageError, match="50 sequences of 10000000000 steps need"):
         stage(gaps=[10**10])

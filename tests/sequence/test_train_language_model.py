@@ -12,14 +12,16 @@ import pytest
 import torch
 import yaml
 from corpora import vocabulary
-from stages.sequence.cells import CELLS
-from stages.sequence.corpus import Corpus, judged, read
-from stages.sequence.language_model import LanguageModel
 
 from stages.core.errors import StageError
 from stages.core.vectors import to_column
+from stages.sequence import estimate_ngrams
 from stages.sequence import train_language_model as train
-from stages.sequence import training
+from stages.sequence.language.model import LanguageModel
+from stages.sequence.language.streams import TokenStreams, evaluation_streams, read_streams
+from stages.sequence.recurrent import training
+from stages.sequence.recurrent.cells import CELLS
+from stages.sequence.recurrent.model_files import load_model
 
 SECTION = {
     "hidden_size": 16,
@@ -40,8 +42,15 @@ SECTION = {
     "seed": 3,
 }
 WORDS = ["one", "two", "three", "four", "five", "six"]
-OUTPUTS = ["model.safetensors", "paragraphs.parquet", "sentences.parquet", "curve.csv",
-           "metrics.json", "checked.json"]  # fmt: skip
+INPUTS = {name: f"{name}.parquet" for name in ("tokens", "vocabulary", "vectors")}
+OUTPUTS = {
+    "model": "model.safetensors",
+    "paragraphs": "paragraphs.parquet",
+    "sentences": "sentences.parquet",
+    "curve": "curve.csv",
+    "metrics": "metrics.json",
+    "validation": "validation.json",
+}
 NEXT = dict(zip(WORDS, WORDS[1:] + WORDS[:1], strict=True))
 
 
@@ -64,11 +73,10 @@ def stage(tmp_path, monkeypatch):
     pq.write_table(pa.table({"token": WORDS, "vector": to_column(vectors)}), "vectors.parquet")
 
     def run(cell="lstm", **changes):
-        section = {"sequence": {"language_model": {**SECTION, **changes}}}
+        section = {"sequence": {"train_language_model": {**SECTION, **changes}}}
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(section))
-        inputs = ["tokens.parquet", "vocabulary.parquet", "vectors.parquet"]
-        train.main([cell, *inputs, *OUTPUTS, "--params", "sequence.language_model"])
-        return [(tmp_path / name).read_bytes() for name in OUTPUTS]
+        train.main(params="sequence.train_language_model", cell=cell, **INPUTS, **OUTPUTS)
+        return {option: (tmp_path / name).read_bytes() for option, name in OUTPUTS.items()}
 
     return run
 
@@ -82,7 +90,7 @@ def right_steps(text: str) -> float:
 @pytest.mark.parametrize("cell", CELLS)
 def test_counting_is_learned_and_runs_are_equal(stage, cell):
     first = stage(cell, epochs=6, patience=6)
-    metrics = json.loads(first[4])
+    metrics = json.loads(first["metrics"])
     # After the second "six" the sentence ends or goes on; all else is certain.
     assert metrics["perplexity"]["train"] < 1.2
     assert metrics["perplexity"]["validation"] < 1.2
@@ -108,10 +116,10 @@ def test_what_counts_backwards_surprises_most(stage):
 def test_sentences_too_short_or_unknown_are_not_shown():
     words = ["<unk>", "<eos>", *WORDS]
     sentences = [[2, 3, 4, 5, 6], [2, 3, 4, 5], [2, 3, 4, 5, 6], [0, 0, 4, 5, 6], [0, 3, 4, 5, 6]]
-    stream = np.array([number for sentence in sentences for number in [*sentence, 1]])
+    stream = np.array([token_id for sentence in sentences for token_id in [*sentence, 1]])
     nats = np.arange(len(stream) - 1, dtype=float)
-    rows = train.extreme_sentences(Corpus(words, {"test": stream}), nats, 9).to_pylist()
-    # The first has a word that nobody predicted, the second is short, the fourth half unknown.
+    rows = train.extreme_sentences(TokenStreams(words, {"test": stream}), nats, 9).to_pylist()
+    # The first word of the first is not predicted, the second is short, the fourth half unknown.
     assert [(row["surprise"], row["text"]) for row in rows] == [
         ("most", "<unk> two three four five"),
         ("most", "one two three four five"),
@@ -122,11 +130,11 @@ def test_sentences_too_short_or_unknown_are_not_shown():
 
 
 def test_saved_model_gives_the_reported_perplexity(stage):
-    metrics = json.loads(stage()[4])
-    model = training.load_model(Path("model.safetensors"), LanguageModel)
-    corpus = read(Path("tokens.parquet"), Path("vocabulary.parquet"))
-    assert len(judged(corpus)["train"]) == len(corpus.streams["test"])
-    for split, stream in judged(corpus).items():
+    metrics = json.loads(stage()["metrics"])
+    model = load_model(Path("model.safetensors"), LanguageModel)
+    streams = read_streams(Path("tokens.parquet"), Path("vocabulary.parquet"))
+    assert len(evaluation_streams(streams)["train"]) == len(streams.splits["test"])
+    for split, stream in evaluation_streams(streams).items():
         assert np.exp(train.surprisals(model, stream).mean()) == metrics["perplexity"][split]
 
 
@@ -135,7 +143,7 @@ def test_surprisal_of_a_long_stream_is_that_of_its_steps(monkeypatch):
     model = LanguageModel("gru", 30, 6, 5, 1, (0.5, 0.5, 0.5), [8, 20])
     stream = np.random.default_rng(0).integers(0, 30, 101)
     whole = train.surprisals(model, stream)
-    monkeypatch.setattr(train, "STEPS_TO_JUDGE", 7)
+    monkeypatch.setattr(train, "EVALUATION_STEPS", 7)
     np.testing.assert_allclose(train.surprisals(model, stream), whole, rtol=1e-5)
     by_hand = model.log_probabilities(model(torch.from_numpy(stream[:-1, None]), None)[0][:, 0])
     expected = -by_hand[torch.arange(100), torch.from_numpy(stream[1:])].detach()
@@ -144,7 +152,7 @@ def test_surprisal_of_a_long_stream_is_that_of_its_steps(monkeypatch):
 
 def test_killed_and_started_again_ends_with_the_same_bytes(stage, monkeypatch, tmp_path):
     expected = stage()
-    for name in OUTPUTS:
+    for name in OUTPUTS.values():
         (tmp_path / name).unlink()
     monkeypatch.setattr(training, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
     process = multiprocessing.get_context("fork").Process(target=stage)
@@ -154,17 +162,18 @@ def test_killed_and_started_again_ends_with_the_same_bytes(stage, monkeypatch, t
         time.sleep(0.01)
     process.kill()
     process.join()
-    assert not any((tmp_path / name).exists() for name in OUTPUTS)
+    assert not any((tmp_path / name).exists() for name in OUTPUTS.values())
     assert stage() == expected
     assert not list(tmp_path.glob("*.checkpoint"))
 
 
-def test_corpus_too_small_for_a_batch_is_told(stage):
-    with pytest.raises(StageError, match="too few for a batch of 5000"):
+def test_a_corpus_too_small_for_a_batch_is_an_error(stage):
+    message = "too few for a batch of 5000: lower sequence.train_language_model.batch_size"
+    with pytest.raises(StageError, match=message):
         stage(batch_size=5000)
 
 
-def test_split_without_words_is_told(stage):
+def test_a_split_without_words_is_an_error(stage):
     rows = pq.read_table("tokens.parquet").to_pandas()
     pq.write_table(pa.Table.from_pandas(rows[rows["split"] != "test"]), "tokens.parquet")
     with pytest.raises(StageError, match=r"tokens\.parquet has no words in the test split"):
@@ -172,14 +181,29 @@ def test_split_without_words_is_told(stage):
 
 
 @pytest.mark.parametrize("cutoffs", [[4, 2], [0], [2, 2]])
-def test_cutoffs_that_do_not_increase_are_told(stage, cutoffs):
+def test_cutoffs_that_do_not_increase_are_an_error(stage, cutoffs):
     with pytest.raises(StageError, match=r"'cutoffs'.*has to increase"):
         stage(cutoffs=cutoffs)
 
 
-def test_windows_longer_than_memory_are_told(stage):
+def test_windows_longer_than_memory_are_an_error(stage):
     with pytest.raises(StageError, match="lower batch_size"):
         stage(truncation_steps=10**10)
+
+
+def test_an_unknown_cell_is_an_error(stage):
+    with pytest.raises(StageError, match="no recurrent cell is called 'elman'"):
+        stage("elman")
+
+
+def test_ngrams_read_the_same_streams(stage):
+    estimate_ngrams.main(
+        tokens="tokens.parquet", vocabulary="vocabulary.parquet", metrics="ngrams.json"
+    )
+    perplexity = json.loads(Path("ngrams.json").read_text())["perplexity"]
+    # Counting leaves a trigram in doubt only at the end of a sentence.
+    assert perplexity["trigram"]["validation"] < 1.2 < 4 < perplexity["unigram"]["validation"]
+    assert set(perplexity["bigram"]) == {"train", "validation", "test"}
 
 
 def test_windows_cover_every_word_once():

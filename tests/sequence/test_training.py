@@ -6,13 +6,22 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save
-from stages.sequence.cells import CELLS, Recurrent
-from stages.sequence.training import TrainingParams, check_memory, fit, learning_rate, prepare
 from torch import nn
 
 from stages.core.checkpoint import Checkpoint
 from stages.core.errors import StageError
-from stages.sequence import training
+from stages.core.outputs import Output, Staging
+from stages.sequence.recurrent import training
+from stages.sequence.recurrent.cells import CELLS, Recurrent
+from stages.sequence.recurrent.model_files import load_model, save_model
+from stages.sequence.recurrent.params import TrainingParams
+from stages.sequence.recurrent.training import (
+    check_memory,
+    fit,
+    learning_rate,
+    prepare,
+    training_costs,
+)
 
 PARAMS = {
     "hidden_size": 8,
@@ -30,7 +39,7 @@ PARAMS = {
 
 
 class Delay(nn.Module):
-    """Says the bit that it read a step before."""
+    """Outputs the bit that it read one step earlier."""
 
     def __init__(self, cell, hidden_size, layers, dropout):
         super().__init__()
@@ -43,10 +52,10 @@ class Delay(nn.Module):
 
 
 def loss(model, batch, state):
-    said, state = model(batch[0], state)
-    wanted = torch.cat([torch.zeros_like(batch[0][:1]), batch[0][:-1]])
-    value = nn.functional.binary_cross_entropy_with_logits(said[1:], wanted[1:])
-    return value, wanted[1:].numel(), state
+    output, state = model(batch[0], state)
+    target = torch.cat([torch.zeros_like(batch[0][:1]), batch[0][:-1]])
+    value = nn.functional.binary_cross_entropy_with_logits(output[1:], target[1:])
+    return value, target[1:].numel(), state
 
 
 def bits(seed):
@@ -58,10 +67,9 @@ def train(folder: Path, cell="lstm", loss=loss, steps=6, **changes):
     """Train on delayed bits; return the model's bytes and the curve."""
     params = TrainingParams.model_validate({**PARAMS, **changes})
     prepare(params)
-    arguments = (cell, params.hidden_size, params.layers, params.dropout.shares())
-    checkpoint = Checkpoint(folder / "model", params, [], folder)
+    checkpoint = Checkpoint(Output(folder / "model", Staging()), params, [], Path(__file__))
     model, history = fit(
-        Delay(*arguments),
+        Delay(cell, **params.stack()),
         lambda epoch: (bits(100 * epoch + step) for step in range(steps)),
         steps,
         loss,
@@ -148,7 +156,7 @@ def test_a_loss_that_is_not_a_number_stops_and_says_where(tmp_path):
         value, terms, state = loss(model, batch, state)
         return value * (math.nan if batch[0].equal(bits(203)[0]) else 1), terms, state
 
-    with pytest.raises(StageError, match="the loss is nan at step 3 of epoch 2: lower learning"):
+    with pytest.raises(StageError, match="the loss is nan at step 3 of epoch 2: lower"):
         train(tmp_path, loss=broken)
 
 
@@ -157,7 +165,7 @@ def test_a_gradient_that_is_not_a_number_stops_and_says_where(tmp_path):
         value, terms, state = loss(model, batch, state)
         return value + (model.output.bias - model.output.bias).abs().sqrt().sum(), terms, state
 
-    with pytest.raises(StageError, match="the gradient's norm is nan at step 0 of epoch 1"):
+    with pytest.raises(StageError, match="the norm of the gradient is nan at step 0 of epoch 1"):
         train(tmp_path, loss=broken)
 
 
@@ -180,21 +188,34 @@ def test_learning_rate_falls_in_a_line_or_when_nothing_is_gained():
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
-def test_cuda_where_there_is_none_is_told():
+def test_a_missing_gpu_is_an_error():
     with pytest.raises(StageError, match="device is cuda, but torch sees no GPU here"):
         prepare(TrainingParams.model_validate({**PARAMS, "device": "cuda"}))
 
 
-def test_sequences_longer_than_memory_are_told():
+def test_sequences_longer_than_memory_are_an_error():
     stack = Recurrent("lstm", 1, 64, 2)
     check_memory(stack, 1000, 32, torch.device("cpu"))
-    with pytest.raises(StageError, match="32 sequences of 1000000000 steps need some"):
+    with pytest.raises(StageError, match="32 sequences of 1000000000 steps need about"):
         check_memory(stack, 10**9, 32, torch.device("cpu"))
 
 
-def test_a_saved_model_says_the_same(tmp_path):
+def test_a_saved_model_gives_the_same_outputs(tmp_path):
     arguments = {"cell": "lstm_peephole", "hidden_size": 8, "layers": 2, "dropout": [0.1, 0, 0]}
     model = Delay(**arguments).eval()
-    training.save_model(model, arguments, tmp_path / "model.safetensors")
-    again = training.load_model(tmp_path / "model.safetensors", Delay)
+    save_model(model, arguments, tmp_path / "model.safetensors")
+    again = load_model(tmp_path / "model.safetensors", Delay)
     assert torch.equal(again(bits(1)[0])[0], model(bits(1)[0])[0])
+
+
+def test_costs_are_counted(tmp_path):
+    _, history = train(tmp_path)
+    model = Delay("rnn", 8, 1, (0.0, 0.0, 0.0))
+    losses = [row["validation_loss"] for row in history]
+    assert training_costs(model, model.recurrent, history) == {
+        "weights": 8 * (1 + 8 + 2) + 8 + 1,
+        "recurrent_multiply_adds_per_step": 8 * (1 + 8),
+        "steps_seen": 4 * 6 * 12 * 8,
+        "epochs": 4,
+        "best_epoch": losses.index(min(losses)) + 1,
+    }

@@ -60,7 +60,7 @@ def _one_against_rest(outputs: Tensor, class_: int) -> Tensor:
     return outputs[:, class_] - others.logsumexp(1)
 
 
-def attributions(
+def attribute(
     model: DocumentModel,
     documents: Documents,
     split: Split,

@@ -29,7 +29,7 @@ def scores(truth: list[str], predictions: list[str]) -> dict[str, float | list[f
     }
 
 
-def confusion(truth: list[str], predictions: list[str]) -> pa.Table:
+def confusion_counts(truth: list[str], predictions: list[str]) -> pa.Table:
     """Return the table `confusion`: the count of each pair of a true and a predicted class."""
     pairs = pd.DataFrame({"truth": truth, "prediction": predictions}, dtype="str")
     counts = pairs.groupby(["truth", "prediction"]).size().rename("count").reset_index()
