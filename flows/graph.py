@@ -10,6 +10,8 @@ import dvc.stage
 from dvc.repo import Repo, lock_repo
 
 META = ("threads", "retries", "timeout_minutes")
+# Stages of the report that show what their folders contain, whichever stages have run.
+OVERVIEWS = {"render_index", "render_validation"}
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,9 @@ class Graph:
     def select(self, flow: str) -> dict[str, Stage]:
         """Return the stages of the flow `text`, `music` or `everything`.
 
-        `music` is the room `music`, `text` all other rooms, each with whatever it reads. The
-        report comes last in both. It reads every room, so it is left out where a stage that it
-        needs and the flow has not got has never run.
+        `music` is the room `music`, `text` all other rooms, each with whatever it reads. Both
+        end with the pages of the report. A page is left out where a stage that it needs is not
+        part of the flow and has never run; the overview then says so.
         """
         if flow == "everything":
             return self.stages
@@ -74,7 +76,9 @@ class Graph:
                 selected |= self._with_upstream(name)
         for name, stage in self.stages.items():
             others = self._with_upstream(name) - selected - {name}
-            if stage.room == "report" and all(self.stages[other].has_run for other in others):
+            if stage.room == "report" and (
+                name in OVERVIEWS or all(self.stages[other].has_run for other in others)
+            ):
                 selected.add(name)
         return {name: stage for name, stage in self.stages.items() if name in selected}
 
