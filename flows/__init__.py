@@ -6,15 +6,12 @@ stage. `python -m flows everything` runs the graph; `prefect.yaml` schedules it.
 
 import os
 
-# Read by Prefect and DVC when they are imported, which is why they stand here. Whoever sets one
-# of these in the environment keeps their value.
+# What Prefect takes from the environment only; its other settings are in pyproject.toml, where
+# commands that do not import this package find them. It reads these when it is imported. Whoever
+# sets one of them in the environment keeps their value.
 SETTINGS = {
-    # Nothing is reported to anyone.
+    # Prefect's client reports nothing, even to a server elsewhere that would let it.
     "DO_NOT_TRACK": "1",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "DVC_NO_ANALYTICS": "1",
-    # No flow here uses blocks, and registering them takes seconds at a server's first start.
-    "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
     # What a person reads while it runs: the time, the stage, what the stage says.
     "PREFECT_LOGGING_FORMATTERS_STANDARD_FLOW_RUN_FMT": "%(asctime)s  %(message)s",
     "PREFECT_LOGGING_FORMATTERS_STANDARD_TASK_RUN_FMT": (

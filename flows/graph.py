@@ -8,6 +8,8 @@ from pathlib import Path
 
 import dvc.stage
 from dvc.repo import Repo, lock_repo
+from dvc.stage import PipelineStage
+from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
 
 META = ("threads", "retries", "timeout_minutes")
 # Stages of the report that show what their folders contain, whichever stages have run.
@@ -98,6 +100,37 @@ class Graph:
         with self._lock, lock_repo(self._repo):
             (stage,) = self._repo.stage.collect(name)
             return stage.changed()
+
+    def tidy_locks(self) -> None:
+        """Put what dvc.lock says of the stages in the order of dvc.yaml, without those not there.
+
+        DVC appends a stage to it when it first ends, leaves it where it is from then on, and
+        forgets none: the order would be one of chance, and differences in git hard to read.
+
+        Raises:
+            dvc.lock.LockError: Another process of DVC works on the repository.
+        """
+        with self._lock, lock_repo(self._repo):
+            names: dict[Path, list[str]] = {}
+            for stage in self._repo.index.stages:
+                if isinstance(stage, PipelineStage):
+                    lock = Path(stage.dvcfile.path).with_suffix(".lock")
+                    names.setdefault(lock, []).append(stage.name)
+            for lock, order in names.items():
+                if lock.exists():
+                    _tidy(lock, order)
+
+
+def _tidy(lock: Path, order: list[str]) -> None:
+    content = parse_yaml_for_update(lock.read_text(encoding="utf-8"), lock)
+    entries = content.get("stages", {})
+    wanted = [name for name in order if name in entries]
+    if list(entries) == wanted:
+        return
+    content["stages"] = {name: entries[name] for name in wanted}
+    aside = lock.with_suffix(".lock.partial")
+    aside.write_text(dumps_yaml(content), encoding="utf-8")
+    aside.replace(lock)
 
 
 def _stage(stage: dvc.stage.Stage, needs: Iterable[dvc.stage.Stage]) -> Stage:

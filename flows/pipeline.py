@@ -1,5 +1,6 @@
 """The flows `text`, `music` and `everything`: every stage of DVC's graph is a Prefect task."""
 
+import contextlib
 import os
 import time
 from graphlib import TopologicalSorter
@@ -110,6 +111,8 @@ def run(flow_name: str, force: bool) -> State:
             if not state.is_completed() and not state.is_pending():
                 outcome = f"failed: {state.message}"
             log.info("%s  %s", name.ljust(max(map(len, stages))), outcome)
+    with contextlib.suppress(LockError):  # a later run will find it free
+        graph.tidy_locks()
     return conclude(states)
 
 

@@ -61,7 +61,7 @@ def declared(stage: PipelineStage) -> Declared:
 
 def stages(project: Path) -> list[PipelineStage]:
     with Repo(str(project)) as repo:
-        return list(repo.index.stages)
+        return [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
 
 
 STAGES = stages(ROOT)
@@ -80,6 +80,11 @@ def named_in(option: Option, value: str) -> bool:
     parts = re.split(r"[/.]", value)
     parts += [f"{stage}_{kind}" for kind, stage in itertools.combinations(parts, 2)]
     return not {option.name, f"{option.name}s"}.isdisjoint(parts)
+
+
+def test_lock_has_no_stage_that_is_gone():
+    locked = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+    assert set(locked) <= {stage.name for stage in STAGES}
 
 
 def problems(stage: Declared) -> list[str]:
@@ -263,6 +268,7 @@ def test_one_value_changed_runs_only_its_dependents(finished_project):
         "cluster@documents",
         "project@words",
         "project@documents",
+        "summarize",
         "render_report",
     }
 

@@ -9,7 +9,7 @@ from stages.core.command import Input, command
 from stages.core.metrics import read_metrics
 from stages.core.outputs import Output
 from stages.metrics.collect_notes import CollectNotesMetrics
-from stages.metrics.score_composer import ScoreComposerMetrics
+from stages.metrics.score_composer import Comparison, ScoreComposerMetrics
 from stages.report.page.charts import curves, piano_roll
 from stages.report.page.content import (
     Audio,
@@ -36,6 +36,7 @@ SCORES = {
     "empty_bar_share": "empty bars of a part",
     "consonance": "consonant intervals",
     "polyphony": "pitches sounding at once",
+    "notes_per_bar": "notes in a bar, all parts together",
 }
 
 
@@ -55,11 +56,9 @@ def music_page(
         audio: the same piece as sound and as MIDI.
         curve: training curve of the composer.
     """
-    nearer = [name for name, row in scored.scores.items() if row.nearer == "composer"]
     return Page(
         "music",
-        f"On {len(nearer)} of {len(scored.scores)} scores the composer's passages are closer "
-        "to held-out chorales than random notes are.",
+        _verdict(scored.scores),
         [
             Section("A piece", ["compose"], [audio, _piano_roll(piece)]),
             Section("Scores", ["score_composer"], _scores(scored, collected)),
@@ -96,6 +95,16 @@ def main(
         read_csv(train_composer_curve),
     )
     write_page(content, page, headline)
+
+
+def _verdict(scores: dict[str, Comparison]) -> str:
+    nearer = [row.nearer for row in scores.values()]
+    verdict = (
+        f"On {nearer.count('composer')} of {len(scores)} scores the composer's passages are closer "
+        "to held-out chorales than random notes are."
+    )
+    beaten = [SCORES[name] for name, row in scores.items() if row.nearer == "random"]
+    return f"{verdict} Random notes beat it on: {', '.join(beaten)}." if beaten else verdict
 
 
 def _piano_roll(piece: pd.DataFrame) -> Chart:

@@ -145,6 +145,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "params.yaml").write_text(PARAMS_YAML)
     (folder / "journal").touch()
     (folder / "flows").symlink_to(FLOWS)
+    (folder / "pyproject.toml").symlink_to(FLOWS.parent / "pyproject.toml")  # Prefect's settings
     return folder
 
 

@@ -140,7 +140,7 @@ def test_bad_corpus_is_one_sentence_and_writes_nothing(collect, name, content, s
 
 
 def test_missing_file_and_empty_folder_are_told(collect):
-    with pytest.raises(StageError, match="there is no raw/novels: put the corpus there"):
+    with pytest.raises(StageError, match="there is no raw/novels: put it there"):
         collect({"path": "novels"})
     (collect.raw / "novels").mkdir()
     with pytest.raises(StageError, match=r"raw/novels holds no file \(\.txt"):

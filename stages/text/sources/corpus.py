@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from stages.core.params import Params
+from stages.core.raw import InnerPath
 
 Split = Literal["train", "validation", "test"]
 
@@ -30,7 +31,8 @@ class Source(Params):
     """Files of a corpus that are read alike; what is left out is not there or found out.
 
     Attributes:
-        path: a file, folder or archive: in `data/raw`, or in `package` where that is given.
+        path: a file, folder or archive: in `data/raw`, or in `package` where that is given; what
+            is elsewhere is copied into `data/raw`, where DVC notices when it changes.
         package: an installed Python package that holds the file.
         url: where the file is fetched from; `sha256` says that it is the right one.
         sha256: of the file at `url`.
@@ -47,7 +49,7 @@ class Source(Params):
         split: the split of all that the source holds.
     """
 
-    path: str | None = None
+    path: InnerPath | None = None
     package: str | None = None
     url: str | None = None
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")

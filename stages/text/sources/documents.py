@@ -16,6 +16,7 @@ from xml.etree.ElementTree import ParseError
 import pyarrow as pa
 
 from stages.core.errors import StageError
+from stages.core.raw import find
 from stages.text.sources.corpus import Corpus, Source
 from stages.text.sources.decode import COMPRESSIONS, decompressed
 from stages.text.sources.formats import READERS, Losses, Record
@@ -159,21 +160,14 @@ def _files(source: Source, raw: Path) -> Iterator[File]:
 def _root(source: Source, raw: Path) -> Path:
     if source.url:
         return fetch(source.url, source.sha256)
-    if source.package:
-        spec = importlib.util.find_spec(source.package)
-        if spec is None or spec.origin is None:
-            raise StageError(f"the package '{source.package}' is not installed: make run")
-        path = Path(spec.origin).parent / source.path
-    else:
-        path = raw / source.path
+    if not source.package:
+        return find(raw, source.path)
+    spec = importlib.util.find_spec(source.package)
+    if spec is None or spec.origin is None:
+        raise StageError(f"the package '{source.package}' is not installed: make run")
+    path = Path(spec.origin).parent / source.path
     if not path.exists():
-        here = (
-            sorted(p.name for p in raw.iterdir() if p.name != "README.md") if raw.is_dir() else []
-        )
-        raise StageError(
-            f"there is no {path}: put the corpus there, or name another (in {raw}: "
-            f"{', '.join(here) or 'nothing'})"
-        )
+        raise StageError(f"there is no {path}: the package '{source.package}' does not contain it")
     return path
 
 
