@@ -382,7 +382,6 @@ def write_music() -> None:
         ScoreComposerMetrics(
             scores={"consonance": row, "polyphony": row | {"nearer": "tie"}},
             passages={"real": 5, "composer": 6, "random": 6},
-            notes_per_bar={"real": 16.0, "composer": 18.0, "random": 12.0},
             distinct_bars=1.0,
             bars_seen_in_training=0.0,
         ),

@@ -125,22 +125,20 @@ def _scores(scored: ScoreComposerMetrics, collected: CollectNotesMetrics) -> lis
         ]
         for name, row in scored.scores.items()
     ]
-    passages, density = scored.passages, scored.notes_per_bar
+    passages = scored.passages
     return [
         Table(
             f"{number(passages['composer'])} composed passages beside "
             f"{number(passages['real'])} of held-out chorales and "
             f"{number(passages['random'])} of random notes. The last column says whether composed "
-            "passages or random notes are nearer to real ones.",
+            "passages or random notes are nearer to real ones. The scores have no intervals.",
             ["score", "real", "composer", "random", "nearer to real"],
             rows,
         ),
         Text(
             f"The composer learned from {number(collected.pieces['train'])} of "
-            f"{number(collected.pieces['total'])} chorales, moved to C major or A minor. It "
-            f"writes {number(density['composer'], 1)} notes a bar where the chorales have "
-            f"{number(density['real'], 1)}. {percent(scored.distinct_bars)} of its bars are "
-            f"different from each other, and {percent(scored.bars_seen_in_training)} occur in the "
+            f"{number(collected.pieces['total'])} chorales, moved to C major or A minor. "
+            f"{percent(scored.distinct_bars)} of its bars are different from each other, and {percent(scored.bars_seen_in_training)} occur in the "
             "chorales that it learned from."
         ),
         Table(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from stages.core.command import Input, command
-from stages.core.metrics import Metrics, Model, read_metrics
+from stages.core.metrics import Model, read_metrics
 from stages.core.outputs import Output
 from stages.metrics.classify_documents import ClassifyDocumentsMetrics
 from stages.metrics.cluster import ClusterMetrics
@@ -17,7 +17,7 @@ from stages.metrics.score_composer import ScoreComposerMetrics
 from stages.metrics.solve_adding_problem import SolveAddingProblemMetrics
 from stages.metrics.tokenize import TokenizeMetrics
 from stages.metrics.train_language_model import TrainLanguageModelMetrics
-from stages.report.page.inputs import Cells
+from stages.report.page.inputs import Variants
 
 
 def of_best_cell(cells: list[str], metrics: Path, curves: Path, model: type[Model]) -> Model:
@@ -39,7 +39,7 @@ def of_best_cell(cells: list[str], metrics: Path, curves: Path, model: type[Mode
 @command
 def main(
     *,
-    cells: Cells,
+    cells: Variants,
     collect_metrics: Input,
     tokenize_metrics: Input,
     compare_embeddings_metrics: Input,
@@ -58,7 +58,7 @@ def main(
 ) -> None:
     """Summarize a run in one number for each task; baselines and intervals are in the report."""
     verdicts = read_metrics(compare_embeddings_metrics, CompareEmbeddingsMetrics).root
-    names = cells.root
+    names = cells.names
     language_model = of_best_cell(
         names,
         train_language_model_metrics,

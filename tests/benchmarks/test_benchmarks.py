@@ -125,8 +125,9 @@ def place(tmp_path_factory):
     commit(project)
     shutil.copy(place / "shared/data/imdb_sample.csv", project / "data/raw")
 
-    from stages.music import collect
     from stages.music.chorales import chorale_files
+
+    from stages.music import collect
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(collect, "chorale_files", lambda: chorale_files()[40:60])

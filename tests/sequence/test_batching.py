@@ -1,5 +1,4 @@
 import torch
-
 from stages.sequence.padding import inside, pad, similar_lengths
 
 

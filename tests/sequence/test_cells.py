@@ -1,7 +1,5 @@
 import pytest
 import torch
-from torch import nn
-
 from stages.sequence.cells import (
     CELLS,
     PeepholeLSTM,
@@ -9,6 +7,7 @@ from stages.sequence.cells import (
     _PeepholeSequence,
     detach,
 )
+from torch import nn
 
 PEERS = {"rnn": nn.RNN, "lstm": nn.LSTM, "lstm_peephole": nn.LSTM, "gru": nn.GRU}
 

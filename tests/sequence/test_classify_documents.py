@@ -8,6 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
+from stages.sequence.documents import numbered, read_labelled
+from stages.sequence.training import load_model
 
 from stages.core.errors import StageError
 from stages.core.vectors import to_column
@@ -23,8 +25,6 @@ from stages.sequence.classify_documents import (
     read_vectors,
     to_split,
 )
-from stages.sequence.documents import numbered, read_labelled
-from stages.sequence.training import load_model
 
 SECTION = {
     "tune_vectors": False,

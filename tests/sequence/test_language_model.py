@@ -1,6 +1,5 @@
 import pytest
 import torch
-
 from stages.sequence.cells import CELLS, detach
 from stages.sequence.language_model import LanguageModel
 

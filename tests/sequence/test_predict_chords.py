@@ -6,11 +6,12 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from stages.sequence.padding import pad
+from stages.sequence.training import load_model
 
 from stages.core.checkpoint import Checkpoint
 from stages.core.errors import StageError
 from stages.sequence import predict_chords
-from stages.sequence.padding import pad
 from stages.sequence.predict_chords import (
     ChordModel,
     chords,
@@ -20,7 +21,6 @@ from stages.sequence.predict_chords import (
     read,
     transposition,
 )
-from stages.sequence.training import load_model
 
 SECTION = {
     "embedding_size": 16,

@@ -9,13 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
+from stages.sequence.training import load_model
 from tiny import SHARED_DATA
 
 from stages.core.errors import StageError
 from stages.sequence import read_digits
 from stages.sequence.images import SCIKIT_LEARN, read_idx, read_images
 from stages.sequence.read_digits import DigitModel, ReadDigitsParams, log_odds, split
-from stages.sequence.training import load_model
 
 SECTION = {
     "source": "stripes",

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from stages.sequence.cells import CELLS
 
 from stages.core.errors import StageError
 from stages.sequence import remember, training
-from stages.sequence.cells import CELLS
 
 SECTION = {
     "gaps": [4, 8],

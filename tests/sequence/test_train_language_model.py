@@ -12,14 +12,14 @@ import pytest
 import torch
 import yaml
 from corpora import vocabulary
+from stages.sequence.cells import CELLS
+from stages.sequence.corpus import Corpus, judged, read
+from stages.sequence.language_model import LanguageModel
 
 from stages.core.errors import StageError
 from stages.core.vectors import to_column
 from stages.sequence import train_language_model as train
 from stages.sequence import training
-from stages.sequence.cells import CELLS
-from stages.sequence.corpus import Corpus, judged, read
-from stages.sequence.language_model import LanguageModel
 
 SECTION = {
     "hidden_size": 16,

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save
+from stages.sequence.cells import CELLS, Recurrent
+from stages.sequence.training import TrainingParams, check_memory, fit, learning_rate, prepare
 from torch import nn
 
 from stages.core.checkpoint import Checkpoint
 from stages.core.errors import StageError
 from stages.sequence import training
-from stages.sequence.cells import CELLS, Recurrent
-from stages.sequence.training import TrainingParams, check_memory, fit, learning_rate, prepare
 
 PARAMS = {
     "hidden_size": 8,
