@@ -138,8 +138,8 @@ def _scores(scored: ScoreComposerMetrics, collected: CollectNotesMetrics) -> lis
         Text(
             f"The composer learned from {number(collected.pieces['train'])} of "
             f"{number(collected.pieces['total'])} chorales, moved to C major or A minor. "
-            f"{percent(scored.distinct_bars)} of its bars are different from each other, and {percent(scored.bars_seen_in_training)} occur in the "
-            "chorales that it learned from."
+            f"{percent(scored.distinct_bars)} of its bars are different from each other, and "
+            f"{percent(scored.bars_seen_in_training)} occur in the chorales that it learned from."
         ),
         Table(
             "Chorales of music21 that were not used, and why.",
