@@ -1,5 +1,8 @@
 """Run a flow: `python -m flows everything`.
 
+`python -m flows check` says what is wrong with params.yaml, conf/ and the files they name, and runs
+nothing. The flows do the same before their first stage, for the stages that will run.
+
 Prefect records the run at the server that PREFECT_API_URL names, or else at one that lives as long
 as the run and keeps its records in .dvc/tmp/prefect.db.
 """
@@ -22,7 +25,9 @@ def main(argv: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "flow", choices=("text", "music", "everything"), help="which stages of dvc.yaml to run"
+        "flow",
+        choices=("text", "music", "everything", "check"),
+        help="which stages of dvc.yaml to run; check runs none",
     )
     parser.add_argument("--force", action="store_true", help="run unchanged stages as well")
     arguments = parser.parse_args(argv)
@@ -30,11 +35,17 @@ def main(argv: list[str]) -> int:
     # DVC and Prefect are imported late: they take seconds, in which the server can start.
     from dvc.exceptions import DvcException
 
+    from flows.check import check_commands, check_names
     from flows.graph import Graph
     from flows.server import Server
 
     try:
+        # Before DVC reads the graph, which would say less about a misspelled name.
+        if wrong := check_names():
+            return tell(wrong)
         graph = Graph()
+        if arguments.flow == "check":
+            return tell(check_commands([stage.command for stage in graph.stages.values()]))
         server = None
         if not os.environ.get("PREFECT_API_URL"):
             server = Server(graph.scratch / "prefect.db")
@@ -76,6 +87,13 @@ def main(argv: list[str]) -> int:
     if state.name == "Completed":
         print(REPORT)
     return 0
+
+
+def tell(wrong: list[str]) -> int:
+    """Print what is wrong and return the exit status."""
+    for sentence in wrong:
+        print(f"flows: {sentence}", file=sys.stderr)
+    return int(bool(wrong))
 
 
 def look_for_server() -> None:

@@ -12,6 +12,8 @@ from dvc.stage import PipelineStage
 from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
 
 META = ("threads", "retries", "timeout_minutes")
+# Stages of the report that show what their folders contain, whichever stages have run.
+OVERVIEWS = {"render_index", "render_validation"}
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Stage:
         name: What `dvc repro` calls it, such as `train_embedding@cbow`.
         room: The room of the command `python -m stages ROOM.STAGE ...`; "" for other commands.
         needs: The names of the stages whose outputs it reads.
+        command: What runs it.
+        writes: The paths of its outputs.
         threads: How many threads it takes.
         retries: How often it runs again after a failure.
         timeout_minutes: After how long it is killed.
@@ -30,6 +34,8 @@ class Stage:
     name: str
     room: str
     needs: tuple[str, ...]
+    command: str = ""
+    writes: tuple[str, ...] = ()
     threads: int = 1
     retries: int = 0
     timeout_minutes: float = 60
@@ -62,9 +68,9 @@ class Graph:
     def select(self, flow: str) -> dict[str, Stage]:
         """Return the stages of the flow `text`, `music` or `everything`.
 
-        `music` is the room `music`, `text` all other rooms, each with whatever it reads. The
-        report comes last in both. It reads every room, so it is left out where a stage that it
-        needs and the flow has not got never ran to its end.
+        `music` is the room `music`, `text` all other rooms, each with whatever it reads. Both
+        end with the pages of the report. A page is left out where a stage that it needs is not
+        part of the flow and has never run to its end; the overview then says so.
         """
         if flow == "everything":
             return self.stages
@@ -74,7 +80,7 @@ class Graph:
                 selected |= self._with_upstream(name)
         for name, stage in self.stages.items():
             others = self._with_upstream(name) - selected - {name}
-            if stage.room == "report" and all(map(self._has_run, others)):
+            if stage.room == "report" and (name in OVERVIEWS or all(map(self._has_run, others))):
                 selected.add(name)
         return {name: stage for name, stage in self.stages.items() if name in selected}
 
@@ -100,6 +106,15 @@ class Graph:
         with self._lock, lock_repo(self._repo):
             (stage,) = self._repo.stage.collect(name)
             return stage.changed()
+
+    def all_changed(self, names: Iterable[str]) -> list[str]:
+        """Return those of some stages that would run even if nothing before them did.
+
+        Raises:
+            dvc.lock.LockError: Another process of DVC works on the same files.
+        """
+        with self._lock, lock_repo(self._repo):
+            return [n for n in names if self._repo.stage.collect(n)[0].changed()]
 
     def tidy_locks(self) -> None:
         """Put what dvc.lock says of the stages in the order of dvc.yaml, without those not there.
@@ -147,5 +162,7 @@ def _stage(stage: dvc.stage.Stage, needs: Iterable[dvc.stage.Stage]) -> Stage:
         room=room[1] if room else "",
         # A frozen stage does not follow its dependencies, so it waits for none of them.
         needs=() if stage.frozen else tuple(need.addressing for need in needs),
+        command=command,
+        writes=tuple(out.def_path for out in stage.outs),
         **meta,
     )

@@ -13,9 +13,11 @@ from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed, State
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.check import check_commands, check_names
 from flows.graph import Graph, Stage
 from flows.repro import LockedError, ReproError, Repros
 
+REPORT = "reports/index.html"
 # Between two looks at files on which another process of DVC works.
 LOCK_POLL_SECONDS = 0.5
 
@@ -75,6 +77,8 @@ def run(flow_name: str, force: bool) -> State:
     log = get_run_logger()
     graph = Graph()
     stages = graph.select(flow_name)
+    if wrong := find_mistakes(graph, stages, force):
+        return Failed(message="; ".join(wrong))
     others = sorted(graph.stages.keys() - stages.keys())
     left_out = [name for name in others if graph.stages[name].room == "report"]
     needs = {name: [need for need in stages[name].needs if need in stages] for name in stages}
@@ -111,15 +115,26 @@ def run(flow_name: str, force: bool) -> State:
             log.info("%s  %s", name.ljust(max(map(len, stages))), outcome)
     with contextlib.suppress(LockError):  # a later run will find it free
         graph.tidy_locks()
-    return conclude(states, left_out)
+    has_report = any(REPORT in stage.writes for stage in stages.values())
+    return conclude(states, left_out, has_report)
 
 
-def conclude(states: dict[str, State], left_out: list[str]) -> State:
+def find_mistakes(graph: Graph, stages: dict[str, Stage], force: bool) -> list[str]:
+    """Return what is wrong with the parameters and files of the stages that will run."""
+    try:
+        changed = stages if force else graph.all_changed(stages)
+    except LockError:  # whoever holds the lock has checked what is there
+        return []
+    return check_names() + check_commands([stages[name].command for name in changed])
+
+
+def conclude(states: dict[str, State], left_out: list[str], has_report: bool) -> State:
     """Return the state of a flow.
 
     Args:
         states: What its stages ended in.
         left_out: The stages of the report that could not be part of it.
+        has_report: Whether the overview of the report is part of it.
     """
     not_run = [name for name, state in states.items() if state.is_pending()]
     failed = [
@@ -133,12 +148,9 @@ def conclude(states: dict[str, State], left_out: list[str]) -> State:
     cached = sum(state.name == "Cached" for state in states.values())
     counts = f"{len(states) - cached} done, {cached} cached"
     if left_out:
-        return Completed(
-            name="WithoutReport",
-            message=f"{counts}; left out as another flow has yet to write what it reads: "
-            f"{', '.join(left_out)}",
-        )
-    return Completed(message=counts)
+        why = "left out, since another flow has yet to write what they read"
+        counts = f"{counts}; {why}: {', '.join(left_out)}"
+    return Completed(name="Completed" if has_report else "WithoutReport", message=counts)
 
 
 def minutes_to_end(stages: dict[str, Stage], needs: dict[str, list[str]]) -> dict[str, float]:

@@ -20,7 +20,8 @@ from stages.core.vocabulary import SPECIAL
 from stages.metrics.tokenize import TokenizeMetrics
 from stages.text.contracts import SPLITS, TOKENS, VOCABULARY
 from stages.text.sources.corpus import Corpus
-from stages.text.tokens.batch import TokenizedBatch, count, english, korean
+from stages.text.tokens import english, korean
+from stages.text.tokens.batch import TokenizedBatch, count
 
 
 class KoreanParams(Params):

@@ -26,6 +26,8 @@ def note(event):
     with open("journal", "a") as journal:
         journal.write(f"{name} {event} {os.getpid()}\\\\n")
 
+if sys.argv[1:] == ["check"]:
+    sys.exit()
 stage, *inputs, output = sys.argv[1:]
 name = Path(output).name
 note("starts")

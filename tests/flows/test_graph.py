@@ -53,6 +53,19 @@ def test_what_lies_there_is_not_taken_for_what_its_stage_wrote(done):
     assert sorted(Graph().select("text")) == sorted(TEXT)
 
 
+@pytest.mark.parametrize(("flow", "own"), [("text", TEXT), ("music", MUSIC)])
+def test_a_fresh_branch_ends_in_an_overview_of_what_has_run(toy, flow, own):
+    overview = """
+  render_index:
+    cmd: python -m stages report.render_index reports reports/overview.html
+    deps: [reports/index.html]
+    outs: [reports/overview.html]
+"""
+    with Path("dvc.yaml").open("a", encoding="utf-8") as file:
+        file.write(overview)
+    assert sorted(Graph().select(flow)) == sorted([*own, "render_index"])
+
+
 def test_a_frozen_stage_waits_for_nothing(toy):
     toy.edit("dvc.yaml", "  score:\n", "  score:\n    frozen: true\n")
     assert Graph().stages["score"].needs == ()

@@ -201,7 +201,7 @@ def test_a_report_of_an_earlier_run_is_not_named(done, api):
     out, err = command.communicate(timeout=200)
     assert command.returncode == 0, err
     assert out.splitlines() == [
-        "0 done, 3 cached; left out as another flow has yet to write what it reads: render"
+        "0 done, 3 cached; left out, since another flow has yet to write what they read: render"
     ]
     assert Path("reports/index.html").exists()
 

@@ -1,5 +1,6 @@
-"""What DVC runs again when something in the report changes."""
+"""The stages of the report: what is checked before they run, and what DVC runs again."""
 
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 import yaml
 from page_inputs import COMMANDS, render
 from tiny import ROOT, run
+
+from stages.core.command import check
 
 
 @pytest.fixture
@@ -25,6 +28,14 @@ def project(report, tmp_path):
         done = run(tmp_path, "dvc", *command)
         assert done.returncode == 0, done.stdout
     return tmp_path
+
+
+def test_a_folder_that_stages_write_into_need_not_exist_yet(inputs):
+    commands = [shlex.join(words) for words in COMMANDS.values()]
+    assert check(commands) == []
+    assert check([shlex.join(COMMANDS["render_index"])]) == [
+        "reports/headlines does not exist, which --headlines names"
+    ]
 
 
 def changed(project: Path) -> set[str]:

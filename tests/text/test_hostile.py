@@ -24,6 +24,8 @@ from hypothesis import strategies as st
 from stages.core.contracts import Contract
 from stages.core.errors import StageError
 from stages.text import collect
+from stages.text.cleaning.batches import batches, clean_batch
+from stages.text.cleaning.params import CollectParams
 from stages.text.sources.corpus import Corpus
 from stages.text.sources.decode import detect_encoding
 from stages.text.sources.documents import formats, read_documents
