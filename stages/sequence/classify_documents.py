@@ -26,7 +26,7 @@ from stages.sequence.classification.ratios import DocumentCounts, count_document
 from stages.sequence.classification.scores import confusion_counts, scores
 from stages.sequence.contracts import ATTRIBUTIONS, CONFUSION
 from stages.sequence.recurrent.batching import bucket_by_length, pad
-from stages.sequence.recurrent.cells import State
+from stages.sequence.recurrent.cells import State, check_cell
 from stages.sequence.recurrent.model_files import save_model
 from stages.sequence.recurrent.params import TrainingParams
 from stages.sequence.recurrent.training import (
@@ -101,6 +101,11 @@ def train(
         params,
         checkpoint,
     )
+
+
+def check(*, cell: str) -> None:
+    """Check that the cell is known."""
+    check_cell(cell)
 
 
 @command

@@ -17,7 +17,7 @@ from stages.core.errors import StageError
 from stages.core.outputs import Output
 from stages.metrics.predict_chords import PredictChordsMetrics
 from stages.sequence.recurrent.batching import bucket_by_length, pad, sequence_mask
-from stages.sequence.recurrent.cells import Recurrent, State
+from stages.sequence.recurrent.cells import Recurrent, State, check_cell
 from stages.sequence.recurrent.model_files import save_model
 from stages.sequence.recurrent.params import TrainingParams
 from stages.sequence.recurrent.training import (
@@ -199,6 +199,11 @@ def frequency_nats(pieces: list[Tensor], probabilities: Tensor) -> float:
         probabilities.expand_as(frames), frames, reduction="none"
     )
     return of_pitches.sum(1).double().mean().item()
+
+
+def check(*, cell: str) -> None:
+    """Check that the cell is known."""
+    check_cell(cell)
 
 
 @command

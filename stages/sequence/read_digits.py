@@ -16,14 +16,14 @@ from stages.core.checkpoint import Checkpoint
 from stages.core.command import Input, command
 from stages.core.errors import StageError
 from stages.core.outputs import Output, Table
-from stages.core.raw import InnerPath
+from stages.core.raw import InnerPath, find
 from stages.metrics.read_digits import ReadDigitsMetrics
 from stages.sequence.classification.evaluation import predict, validate
 from stages.sequence.classification.scores import confusion_counts, scores
 from stages.sequence.contracts import CONFUSION
-from stages.sequence.images import Images, image_files, read_images
+from stages.sequence.images import SCIKIT_LEARN, Images, image_files, read_images
 from stages.sequence.recurrent.batching import shuffle
-from stages.sequence.recurrent.cells import Recurrent, State
+from stages.sequence.recurrent.cells import Recurrent, State, check_cell
 from stages.sequence.recurrent.model_files import save_model
 from stages.sequence.recurrent.params import TrainingParams
 from stages.sequence.recurrent.training import (
@@ -135,6 +135,13 @@ def loss(model: DigitModel, batch: Batch, state: State) -> tuple[Tensor, int, St
 def log_odds(model: DigitModel, rows: Tensor) -> Tensor:
     """Return the log-odds of the classes, (images, classes), for (images, rows, columns)."""
     return predict(model, ((part.transpose(0, 1),) for part in rows.split(EVALUATION_IMAGES)))
+
+
+def check(*, params: ReadDigitsParams, cell: str, raw: Path) -> None:
+    """Check that the cell is known and that the images are there."""
+    check_cell(cell)
+    if params.source != SCIKIT_LEARN:
+        find(raw, params.source)
 
 
 @command

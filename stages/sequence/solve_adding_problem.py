@@ -18,7 +18,7 @@ from stages.core.command import command
 from stages.core.outputs import Output, Table
 from stages.metrics.solve_adding_problem import SolveAddingProblemMetrics
 from stages.sequence.contracts import GRADIENTS
-from stages.sequence.recurrent.cells import Recurrent, State, tree_map
+from stages.sequence.recurrent.cells import Recurrent, State, check_cell, tree_map
 from stages.sequence.recurrent.model_files import save_model
 from stages.sequence.recurrent.params import TrainingParams
 from stages.sequence.recurrent.training import (
@@ -133,6 +133,11 @@ def gradient_norms(model: Adder, batch: Batch) -> np.ndarray:
         squares = sum(g.square().sum((0, 2)) for g in own)  # (batch,)
         norms.append(squares.sqrt().mean().item())
     return np.array(norms[::-1])
+
+
+def check(*, cell: str) -> None:
+    """Check that the cell is known."""
+    check_cell(cell)
 
 
 @command

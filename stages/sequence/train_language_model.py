@@ -29,7 +29,7 @@ from stages.sequence.language.streams import (
     evaluation_streams,
     read_streams,
 )
-from stages.sequence.recurrent.cells import State
+from stages.sequence.recurrent.cells import State, check_cell
 from stages.sequence.recurrent.model_files import save_model
 from stages.sequence.recurrent.params import TrainingParams
 from stages.sequence.recurrent.training import (
@@ -167,6 +167,11 @@ def read_vectors(path: Path, words: list[str]) -> Tensor:
         if word in row_of:
             vectors[i] = trained[row_of[word]]
     return torch.from_numpy(vectors)
+
+
+def check(*, cell: str) -> None:
+    """Check that the cell is known."""
+    check_cell(cell)
 
 
 @command

@@ -19,6 +19,7 @@ from stages.text.cleaning.splits import NOT_GIVEN, TEST, TRAIN, VALIDATION, draw
 from stages.text.cleaning.spool import DROPPED, Spool, spool, times_met
 from stages.text.contracts import DOCUMENTS, SPLITS
 from stages.text.sources.corpus import Corpus
+from stages.text.sources.documents import locate
 
 # Of what is the same, a test document stays rather than a training one.
 _PRIORITY = {TEST: 0, VALIDATION: 1, TRAIN: 2, NOT_GIVEN: 3}
@@ -106,6 +107,13 @@ def collect(corpus: Corpus, raw: Path, params: CollectParams, documents: Table) 
         "left_out": spooled.left_out,
         "examples": spooled.examples,
     }
+
+
+def check(*, corpus: Corpus, raw: Path) -> None:
+    """Check that what the corpus file names is there; what has an address is fetched later."""
+    for source in corpus.sources:
+        if not source.url:
+            locate(source, raw)
 
 
 @command

@@ -8,7 +8,7 @@ import yaml
 from tiny import run
 
 from stages.core.errors import StageError
-from stages.core.params import Params, load_file
+from stages.core.params import Params, load
 from stages.core.raw import InnerPath, find
 
 
@@ -31,7 +31,7 @@ def test_a_path_out_of_the_folder_is_refused(tmp_path, path):
     file = tmp_path / "named.yaml"
     file.write_text(yaml.safe_dump({"path": path}))
     with pytest.raises(StageError, match=rf"'path' is '{path}': .*changes outside data/raw"):
-        load_file(file, Named)
+        load(file, Named)
 
 
 @pytest.mark.parametrize("path", ["a.txt", "b/a.txt", "b/../a.txt", "..a.txt", "."])

@@ -157,6 +157,16 @@ CELLS: dict[str, Callable[[int, int], nn.Module]] = {
 }
 
 
+def check_cell(cell: str) -> None:
+    """Check that there is a cell of this name.
+
+    Raises:
+        StageError: there is not.
+    """
+    if cell not in CELLS:
+        raise StageError(f"no recurrent cell is called '{cell}'; there are: {', '.join(CELLS)}")
+
+
 class Recurrent(nn.Module):
     """Layers of one cell, with dropout before, between and after them (Zaremba et al. 2014).
 
@@ -181,8 +191,7 @@ class Recurrent(nn.Module):
         dropout: tuple[float, float, float] = (0.0, 0.0, 0.0),
     ):
         super().__init__()
-        if cell not in CELLS:
-            raise StageError(f"no recurrent cell is called '{cell}'; there are: {', '.join(CELLS)}")
+        check_cell(cell)
         sizes = [input_size] + [hidden_size] * (layers - 1)
         self.layers = nn.ModuleList(CELLS[cell](size, hidden_size) for size in sizes)
         before, between, after = dropout

@@ -114,7 +114,7 @@ def _documents(
 
 
 def _files(source: Source, raw: Path, losses: Losses) -> Iterator[File]:
-    root = _root(source, raw)
+    root = locate(source, raw)
     where = unicodedata.normalize("NFC", str(root))
     pattern = re.compile(unicodedata.normalize("NFC", source.files)) if source.files else None
     if root.is_dir():
@@ -153,7 +153,12 @@ def _files(source: Source, raw: Path, losses: Losses) -> Iterator[File]:
         raise StageError(f"{where} holds no file {wanted}{others and f' (left out: {others})'}")
 
 
-def _root(source: Source, raw: Path) -> Path:
+def locate(source: Source, raw: Path) -> Path:
+    """Return the file or folder of a source, fetched if it has an address.
+
+    Raises:
+        StageError: it does not exist or cannot be fetched.
+    """
     if source.url:
         return fetch(source.url, source.sha256)
     if not source.package:
