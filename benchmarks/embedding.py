@@ -187,7 +187,7 @@ print(counts.nnz, file=open("counts.txt", "w"))
 """
 
 
-def sparse(n_words: int = 200_000, tokens: int = 20_000_000) -> None:
+def sparse(n_words: int, tokens: int) -> None:
     """Memory of counting for a large vocabulary, words drawn by Zipf's law."""
     with tempfile.TemporaryDirectory() as temporary:
         os.symlink(ROOT / "stages", Path(temporary, "stages"))
@@ -254,9 +254,10 @@ CORPORA = {
 }  # fmt: skip
 
 
-def corpora() -> None:
+def corpora(names: list[str]) -> None:
     """The room on English and on Korean reviews, each by one switch of the corpus."""
-    for name, (file, language, columns, fasttext) in CORPORA.items():
+    for name in names:
+        file, language, columns, fasttext = CORPORA[name]
         with tempfile.TemporaryDirectory() as temporary:
             folder = clone(Path(temporary, "etude"))
             shutil.copy(SHARED / file, folder / "data/raw")
@@ -285,6 +286,9 @@ def main() -> None:
     parser.add_argument("what", choices=choices)
     parser.add_argument("--megabytes", type=float, help="of text")
     parser.add_argument("--epochs", type=int, help="for gensim; those of params.yaml if not given")
+    parser.add_argument("--words", type=int, default=200_000, help="for sparse")
+    parser.add_argument("--tokens", type=int, default=20_000_000, help="for sparse")
+    parser.add_argument("--corpora", nargs="+", choices=list(CORPORA), default=list(CORPORA))
     args = parser.parse_args()
     if args.what not in ("costs", "sparse") and not SHARED.exists():
         sys.exit(f"{SHARED} is not there: the reviews are not part of the project")
@@ -295,11 +299,11 @@ def main() -> None:
         case "glove":
             glove(args.megabytes or 35)
         case "sparse":
-            sparse()
+            sparse(args.words, args.tokens)
         case "memory":
             memory(args.megabytes or 100)
         case "corpora":
-            corpora()
+            corpora(args.corpora)
         case "costs":
             costs()
 

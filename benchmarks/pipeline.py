@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import yaml
+from dvc.repo import Repo
 
 ROOT = Path(__file__).parents[1]
 
@@ -57,8 +58,10 @@ def clone(folder: Path) -> Path:
 
 
 def lock(folder: Path) -> dict:
-    """Return what `dvc.lock` says of each stage."""
-    return yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+    """Return what `dvc.lock` says of each stage of the graph; it keeps those that are gone, too."""
+    locked = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+    with Repo(str(folder)) as repo:
+        return {stage.name: locked[stage.name] for stage in repo.index.stages}
 
 
 def overhead(folder: Path) -> dict[str, float]:

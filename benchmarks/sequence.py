@@ -42,7 +42,7 @@ DATA = ROOT / "data"
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["sequence"]
 
 
-def peephole(rounds: int = 9) -> None:
+def peephole(rounds: int) -> None:
     """A training step: hidden 256, batch 32, 35 steps, one layer; torch's LSTM in the same run."""
     torch.manual_seed(1)
     x = torch.randn(35, 32, 256)
@@ -218,10 +218,9 @@ def commands(start: str = "", rooms: Sequence[str] = ("sequence",)) -> dict[str,
     """Return the arguments of Python for each stage of the rooms whose name begins with `start`."""
     with Repo(str(ROOT)) as repo:
         return {
-            stage.addressing: shlex.split(stage.cmd)[1:]
+            stage.name: shlex.split(stage.cmd)[1:]
             for stage in repo.index.stages
-            if any(f" {room}." in stage.cmd for room in rooms)
-            and stage.addressing.startswith(start)
+            if any(f" {room}." in stage.cmd for room in rooms) and stage.name.startswith(start)
         }
 
 
@@ -363,7 +362,8 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     whats = parser.add_subparsers(dest="what", required=True)
-    whats.add_parser("peephole", help=peephole.__doc__)
+    step = whats.add_parser("peephole", help=peephole.__doc__)
+    step.add_argument("--rounds", type=int, default=9)
     against = whats.add_parser("language_model", help=language_model.__doc__)
     against.add_argument("--seconds", type=float, default=60)
     against.add_argument("--words", type=int, help="size of the vocabulary; as in the last run")
@@ -385,7 +385,7 @@ def main() -> None:
     torch.set_num_threads(1)
     match args.what:
         case "peephole":
-            peephole()
+            peephole(args.rounds)
         case "language_model":
             language_model(args.seconds, args.words, args.rates)
         case "adding_problem":

@@ -162,7 +162,7 @@ def english(megabytes: float) -> None:
     print(f"ratio, whole stages:          {theirs / whole:7.2f}")
 
 
-def korean(copies: int = 5) -> None:
+def korean(copies: int) -> None:
     """Documents to tokens.parquet with two threads, against Kiwi's own batch with two."""
     from kiwipiepy import Kiwi
 
@@ -215,7 +215,7 @@ def memory(megabytes: list[float]) -> None:
                       flush=True)  # fmt: skip
 
 
-def workers(megabytes: float, rounds: int = 3) -> None:
+def workers(megabytes: float, rounds: int) -> None:
     """Both stages with two processes against one, and whether the bytes are the same.
 
     The documents are distinct and duplicates are looked for, as by default.
@@ -259,6 +259,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["english", "korean", "memory", "workers"])
     parser.add_argument("--megabytes", type=float, nargs="+")
+    parser.add_argument("--copies", type=int, default=5, help="of the Korean reviews")
+    parser.add_argument("--rounds", type=int, default=3, help="of workers")
     args = parser.parse_args()
     if not SHARED.exists():
         sys.exit(f"{SHARED} is not there: the reviews are not part of the project")
@@ -267,12 +269,12 @@ def main() -> None:
             for size in args.megabytes or [6.5, 100]:
                 english(size)
         case "korean":
-            korean()
+            korean(args.copies)
         case "memory":
             memory(args.megabytes or [100, 1000])
         case "workers":
             for size in args.megabytes or [500]:
-                workers(size)
+                workers(size, args.rounds)
 
 
 if __name__ == "__main__":

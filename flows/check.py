@@ -60,9 +60,12 @@ def check_commands(commands: Iterable[str]) -> list[str]:
     Args:
         commands: commands of the stages that will run.
     """
+    listed = [" ".join(command.split()) for command in commands]
+    if not listed:
+        return []
     done = subprocess.run(
         [sys.executable, "-m", "stages", "check"],
-        input="\n".join(" ".join(command.split()) for command in commands),
+        input="\n".join(listed),
         capture_output=True,
         text=True,
         check=False,

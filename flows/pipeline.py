@@ -1,5 +1,6 @@
 """The flows `text`, `music` and `everything`: every stage of DVC's graph is a Prefect task."""
 
+import contextlib
 import os
 import time
 from graphlib import TopologicalSorter
@@ -12,9 +13,11 @@ from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed, State
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.check import check_commands, check_names
 from flows.graph import Graph, Stage
 from flows.repro import LockedError, ReproError, Repros
 
+REPORT = "reports/index.html"
 # Between two looks at files on which another process of DVC works.
 LOCK_POLL_SECONDS = 0.5
 
@@ -74,10 +77,10 @@ def run(flow_name: str, force: bool) -> State:
     log = get_run_logger()
     graph = Graph()
     stages = graph.select(flow_name)
-    for name in graph.stages.keys() - stages.keys():
-        if graph.stages[name].room == "report":
-            log.warning("%s is left out: it reads what another flow has yet to write", name)
-
+    if wrong := find_mistakes(graph, stages, force):
+        return Failed(message="; ".join(wrong))
+    others = sorted(graph.stages.keys() - stages.keys())
+    left_out = [name for name in others if graph.stages[name].room == "report"]
     needs = {name: [need for need in stages[name].needs if need in stages] for name in stages}
     urgency = minutes_to_end(stages, needs)
     free = machine = machine_threads()
@@ -110,11 +113,29 @@ def run(flow_name: str, force: bool) -> State:
             if not state.is_completed() and not state.is_pending():
                 outcome = f"failed: {state.message}"
             log.info("%s  %s", name.ljust(max(map(len, stages))), outcome)
-    return conclude(states)
+    with contextlib.suppress(LockError):  # a later run will find it free
+        graph.tidy_locks()
+    has_report = any(REPORT in stage.writes for stage in stages.values())
+    return conclude(states, left_out, has_report)
 
 
-def conclude(states: dict[str, State]) -> State:
-    """Return the state of the flow whose stages ended in `states`."""
+def find_mistakes(graph: Graph, stages: dict[str, Stage], force: bool) -> list[str]:
+    """Return what is wrong with the parameters and files of the stages that will run."""
+    try:
+        changed = stages if force else graph.all_changed(stages)
+    except LockError:  # whoever holds the lock has checked what is there
+        return []
+    return check_names() + check_commands([stages[name].command for name in changed])
+
+
+def conclude(states: dict[str, State], left_out: list[str], has_report: bool) -> State:
+    """Return the state of a flow.
+
+    Args:
+        states: What its stages ended in.
+        left_out: The stages of the report that could not be part of it.
+        has_report: Whether the overview of the report is part of it.
+    """
     not_run = [name for name, state in states.items() if state.is_pending()]
     failed = [
         f"{name} ({state.message})"
@@ -125,7 +146,11 @@ def conclude(states: dict[str, State]) -> State:
         because = f"; not run because of that: {', '.join(not_run)}" if not_run else ""
         return Failed(message=f"failed: {', '.join(failed)}{because}")
     cached = sum(state.name == "Cached" for state in states.values())
-    return Completed(message=f"{len(states) - cached} done, {cached} cached")
+    counts = f"{len(states) - cached} done, {cached} cached"
+    if left_out:
+        why = "left out, since another flow has yet to write what they read"
+        counts = f"{counts}; {why}: {', '.join(left_out)}"
+    return Completed(name="Completed" if has_report else "WithoutReport", message=counts)
 
 
 def minutes_to_end(stages: dict[str, Stage], needs: dict[str, list[str]]) -> dict[str, float]:

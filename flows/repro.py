@@ -14,8 +14,10 @@ from pathlib import Path
 CHATTER = re.compile(
     r"$|Running stage '|(Generating|Updating) lock file '|To track the changes with git, run:"
     r"|\tgit add |To enable auto staging, run:|\tdvc config core.autostage |Use `dvc push` to send"
+    r"|Having any troubles\?"
 )
 FAILED = "ERROR: failed to reproduce "
+EXITED = re.compile(r", exited with (-?\d+)$")
 LOCKED = re.compile(r"Unable to acquire lock|is busy, it is being blocked by")
 GRACE_SECONDS = 5
 
@@ -73,11 +75,14 @@ class Repros:
         timer = threading.Timer(timeout_minutes * 60, stop)
         timer.start()
         said = failure = ""
+        status = 0
         try:
             with process:
                 for line in map(str.rstrip, process.stdout):
                     if line.startswith(FAILED):
                         failure = line
+                    if failure and (exited := EXITED.search(line)):
+                        status = int(exited[1])
                     elif not failure and not CHATTER.match(line):  # what follows it is advice
                         said = line
                         on_line(line)
@@ -91,6 +96,10 @@ class Repros:
             raise ReproError(f"took longer than {timeout_minutes:g} min and was stopped")
         if LOCKED.search(failure):
             raise LockedError(failure)
+        if ending := _signal_of(status):
+            raise ReproError(f"killed by {ending}")
+        if ending := _signal_of(process.returncode):
+            raise ReproError(f"its dvc repro was killed by {ending}")
         # The last line of the stage says more than "failed to run: COMMAND, exited with 1".
         if not failure or ": failed to run: " in failure:
             failure = said or failure
@@ -128,6 +137,16 @@ def _stop(processes: list[subprocess.Popen]) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(GRACE_SECONDS)
         _signal(process, signal.SIGKILL)
+
+
+def _signal_of(status: int) -> str:
+    """Return which signal a process or, as shells put it, its child died of; "" for none."""
+    try:
+        number = signal.Signals(-status if status < 0 else status - 128)
+    except ValueError:
+        return ""
+    because = "; the kernel does this when memory runs out" if number == signal.SIGKILL else ""
+    return f"signal {number.value} ({number.name}){because}"
 
 
 def _signal(process: subprocess.Popen, number: signal.Signals) -> None:

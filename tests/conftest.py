@@ -1,6 +1,10 @@
-"""Fixtures that run the whole project, once a session."""
+"""Fixtures that are made once a session: the whole project after a run, and a browser."""
 
+import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -33,3 +37,27 @@ def finished_project(tiny_project: Path) -> Path:
     done = run(tiny_project, "flows", "everything")
     assert done.returncode == 0, done.stdout
     return tiny_project
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium, driven by Playwright."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        if os.environ.get("ETUDE_REQUIRE_CHROMIUM"):
+            pytest.fail("no Chromium on PATH, and ETUDE_REQUIRE_CHROMIUM is set")
+        pytest.skip("no Chromium on PATH: install it to look at the report in a browser")
+    from playwright.sync_api import sync_playwright
+
+    quiet = ["networking", "timer-throttling"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path,
+            args=[
+                *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"),
+                *("--disable-component-update", "--autoplay-policy=no-user-gesture-required"),
+                *(f"--disable-background-{thing}" for thing in quiet),
+            ],
+        )
+        yield browser
+        browser.close()

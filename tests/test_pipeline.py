@@ -16,6 +16,7 @@ import grimp
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from browser import check_pages
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 from tiny import ROOT, copy_project, run, set_params
@@ -60,7 +61,7 @@ def declared(stage: PipelineStage) -> Declared:
 
 def stages(project: Path) -> list[PipelineStage]:
     with Repo(str(project)) as repo:
-        return list(repo.index.stages)
+        return [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
 
 
 STAGES = stages(ROOT)
@@ -79,6 +80,11 @@ def named_in(option: Option, value: str) -> bool:
     parts = re.split(r"[/.]", value)
     parts += [f"{stage}_{kind}" for kind, stage in itertools.combinations(parts, 2)]
     return not {option.name, f"{option.name}s"}.isdisjoint(parts)
+
+
+def test_lock_has_no_stage_that_is_gone():
+    locked = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+    assert set(locked) <= {stage.name for stage in STAGES}
 
 
 def problems(stage: Declared) -> list[str]:
@@ -262,6 +268,7 @@ def test_one_value_changed_runs_only_its_dependents(finished_project):
         "cluster@documents",
         "project@words",
         "project@documents",
+        "summarize",
         "render_report",
     }
 
@@ -357,3 +364,10 @@ def test_an_unknown_corpus_is_named(tmp_path):
     assert done.returncode != 0
     assert "conf/corpus/nscm.yaml" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_report_of_a_run_in_a_browser(browser, finished_project, width):
+    pages = sorted((finished_project / "reports").rglob("*.html"))
+    assert len(pages) == 7
+    assert check_pages(browser, pages, width) >= 15

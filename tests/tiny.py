@@ -107,7 +107,9 @@ def copy_project(target: Path) -> Path:
         check=True,
     ).stdout
     for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file() and not name.startswith("reports/metrics/"):
+        if (ROOT / name).is_file() and not name.startswith(
+            ("reports/metrics/", "reports/summary.")
+        ):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
     # The tiny project's results are its own.

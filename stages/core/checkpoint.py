@@ -13,7 +13,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from stages.core.outputs import Output
+from stages.core.outputs import Output, staged
 from stages.core.params import Params
 
 
@@ -80,8 +80,7 @@ class Checkpoint:
 
     def save_arrays(self, arrays: Mapping[str, np.ndarray], progress: Any) -> None:
         """Write arrays and, as JSON values, what the training loop needs beside them."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_name(f"{self.path.name}.partial")
+        partial = staged(self.path)
         metadata = {"fingerprint": self._fingerprint, "progress": json.dumps(progress)}
         # An array of no dimension has none to be contiguous in.
         save_file({k: np.asarray(v, order="C") for k, v in arrays.items()}, partial, metadata)

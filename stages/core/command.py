@@ -115,9 +115,9 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog.split()[-1]}: {message}; see --help\n")
 
 
-def parse(name: str, stage: Path, argv: list[str]) -> dict[str, str]:
+def parse(name: str, argv: list[str]) -> dict[str, str]:
     """Return the values of a stage's options; exit with a sentence where they are wrong."""
-    summary, options = signature(stage)
+    summary, options = signature(stages()[name])
     parser = _Parser(
         prog=f"python -m stages {name}",
         usage=f"python -m stages {name} OPTIONS",
@@ -197,7 +197,7 @@ def check(commands: Iterable[str]) -> list[str]:
     calls = []
     for words in map(shlex.split, commands):
         name = words[3]
-        calls.append((name, parse(name, known[name], words[4:]), signature(known[name]).options))
+        calls.append((name, parse(name, words[4:]), signature(known[name]).options))
     written = {
         arguments[option.name]
         for _, arguments, options in calls
@@ -247,7 +247,7 @@ def run(argv: list[str]) -> int:
         meant = f" (did you mean '{close[0]}'?)" if close else f"; there are: {', '.join(known)}"
         print(f"no stage is called '{name}'{meant}", file=sys.stderr)
         return 2
-    arguments = parse(name, known[name], rest)  # before the module is imported: that takes seconds
+    arguments = parse(name, rest)  # before the module is imported: that takes seconds
     return reported(name, lambda: importlib.import_module(f"stages.{name}").main(**arguments))
 
 

@@ -2,6 +2,9 @@
 
 import contextlib
 import json
+import os
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +18,33 @@ from pydantic import BaseModel
 from stages.core.contracts import Contract, ContractBreach
 
 
+def staged(target: Path) -> Path:
+    """Return where this process writes `target` until it is complete: `NAME.PROCESS.partial`.
+
+    A stage whose DVC was killed goes on beside the next run of it, so no two processes share a
+    path. What processes that have ended left there of the same target is removed.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    left = re.compile(re.escape(target.name) + r"\.(\d+)\.partial")
+    for path in target.parent.iterdir():
+        if (match := left.fullmatch(path.name)) and not _is_running(int(match[1])):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+    return target.with_name(f"{target.name}.{os.getpid()}.partial")
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # it runs, as another user
+        return True
+    return True
+
+
 class Output:
     """A file that a stage writes under another name, which gets its own when the stage ends well.
 
@@ -24,9 +54,8 @@ class Output:
     """
 
     def __init__(self, target: Path, staging: "Staging"):
-        target.parent.mkdir(parents=True, exist_ok=True)
         self.target = target
-        self.path = target.with_name(f"{target.name}.partial")
+        self.path = staged(target)
         self._staging = staging
 
     def write_json(self, value: dict[str, Any] | BaseModel) -> None:
@@ -87,8 +116,8 @@ class Staging:
 
     Used as a context manager around `main`. Leaving it well checks every table against its
     contract, writes the results to `validation` and renames all files into place; leaving it by
-    an exception removes what was written. A process that is killed in between leaves files named
-    `NAME.partial`, which the next run overwrites.
+    an exception removes what was written. A process that is killed in between leaves files that
+    the next run removes: see `staged`.
 
     Args:
         validation: file for the results of the checks, by the path of the table; None for none.

@@ -26,15 +26,12 @@ class ScoreComposerMetrics(Metrics):
 
     Attributes:
         scores: comparison by score.
-        notes_per_bar: mean number of notes in a bar by kind of passage (`real`, `composer`,
-            `random`).
         passages: number of passages by kind.
         distinct_bars: share of the composed bars that are different from each other.
         bars_seen_in_training: share of the composed bars that training chorales contain.
     """
 
     scores: dict[str, Comparison]
-    notes_per_bar: dict[str, float]
     passages: dict[str, int]
     distinct_bars: float
     bars_seen_in_training: float

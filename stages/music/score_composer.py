@@ -110,6 +110,7 @@ def score(roll: Roll, shape: Shape, reference: np.ndarray) -> dict[str, float]:
         "empty_bar_share": empty_bar_share(roll, steps_per_bar),
         "consonance": consonance(roll),
         "polyphony": polyphony(roll),
+        "notes_per_bar": notes_per_bar(roll, steps_per_bar),
     }
 
 
@@ -173,8 +174,6 @@ def main(
     metrics.write_json(
         ScoreComposerMetrics(
             scores=compare(values),
-            # No score: the random notes are as many as real ones, less those cut off.
-            notes_per_bar={k: notes_per_bar(r, steps_per_bar) for k, r in rolls.items()},
             passages={kind: len(roll.pitches) for kind, roll in rolls.items()},
             distinct_bars=len(set(composed_bars)) / len(composed_bars),
             bars_seen_in_training=float(np.mean([b in train_bars for b in composed_bars])),

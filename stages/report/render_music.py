@@ -9,7 +9,7 @@ from stages.core.command import Input, command
 from stages.core.metrics import read_metrics
 from stages.core.outputs import Output
 from stages.metrics.collect_notes import CollectNotesMetrics
-from stages.metrics.score_composer import ScoreComposerMetrics
+from stages.metrics.score_composer import Comparison, ScoreComposerMetrics
 from stages.report.page.charts import curves, piano_roll
 from stages.report.page.content import (
     Audio,
@@ -36,6 +36,7 @@ SCORES = {
     "empty_bar_share": "empty bars of a part",
     "consonance": "consonant intervals",
     "polyphony": "pitches sounding at once",
+    "notes_per_bar": "notes in a bar, all parts together",
 }
 
 
@@ -55,11 +56,9 @@ def music_page(
         audio: the same piece as sound and as MIDI.
         curve: training curve of the composer.
     """
-    nearer = [name for name, row in scored.scores.items() if row.nearer == "composer"]
     return Page(
         "music",
-        f"On {len(nearer)} of {len(scored.scores)} scores the composer's passages are closer "
-        "to held-out chorales than random notes are.",
+        _verdict(scored.scores),
         [
             Section("A piece", ["compose"], [audio, _piano_roll(piece)]),
             Section("Scores", ["score_composer"], _scores(scored, collected)),
@@ -98,6 +97,16 @@ def main(
     write_page(content, page, headline)
 
 
+def _verdict(scores: dict[str, Comparison]) -> str:
+    nearer = [row.nearer for row in scores.values()]
+    verdict = (
+        f"On {nearer.count('composer')} of {len(scores)} scores the composer's passages are closer "
+        "to held-out chorales than random notes are."
+    )
+    beaten = [SCORES[name] for name, row in scores.items() if row.nearer == "random"]
+    return f"{verdict} Random notes beat it on: {', '.join(beaten)}." if beaten else verdict
+
+
 def _piano_roll(piece: pd.DataFrame) -> Chart:
     beats = (piece["onset_beats"] + piece["duration_beats"]).max()
     return Chart(
@@ -116,23 +125,21 @@ def _scores(scored: ScoreComposerMetrics, collected: CollectNotesMetrics) -> lis
         ]
         for name, row in scored.scores.items()
     ]
-    passages, density = scored.passages, scored.notes_per_bar
+    passages = scored.passages
     return [
         Table(
             f"{number(passages['composer'])} composed passages beside "
             f"{number(passages['real'])} of held-out chorales and "
             f"{number(passages['random'])} of random notes. The last column says whether composed "
-            "passages or random notes are nearer to real ones.",
+            "passages or random notes are nearer to real ones. The scores have no intervals.",
             ["score", "real", "composer", "random", "nearer to real"],
             rows,
         ),
         Text(
             f"The composer learned from {number(collected.pieces['train'])} of "
-            f"{number(collected.pieces['total'])} chorales, moved to C major or A minor. It "
-            f"writes {number(density['composer'], 1)} notes a bar where the chorales have "
-            f"{number(density['real'], 1)}. {percent(scored.distinct_bars)} of its bars are "
-            f"different from each other, and {percent(scored.bars_seen_in_training)} occur in the "
-            "chorales that it learned from."
+            f"{number(collected.pieces['total'])} chorales, moved to C major or A minor. "
+            f"{percent(scored.distinct_bars)} of its bars are different from each other, and "
+            f"{percent(scored.bars_seen_in_training)} occur in the chorales that it learned from."
         ),
         Table(
             "Chorales of music21 that were not used, and why.",

@@ -34,13 +34,24 @@ DROPPED = {
     "near_duplicate": "nearly the same as another document",
     "malformed": "unreadable rows or lines",
     "no_token": "without a token",
+    "hidden_file": "hidden files, and those of editors and systems",
+    "other_ending": "files with an unknown ending",
+    "inner_archive": "archives inside a folder or archive",
+    "link": "links inside an archive",
 }
 CHANGED = {
     "cut": "pieces of documents that were too long",
     "repaired_row": "rows with unbalanced quotation marks, read without them",
+    "other_encoding": "lines in another encoding than their file, decoded as what they are",
+    "undecodable_line": "lines that cannot be decoded completely",
+    "inner_mark": "byte order marks in the middle of a file removed",
+    "no_label": "labels such as nan or None left out",
+    "repeated_id": "ids of an earlier document, numbered",
     "undecodable": "undecodable bytes removed",
     "mojibake": "letters in a wrong encoding repaired",
+    "line_break": "line breaks written as characters turned into line breaks",
     "markup": "markup removed",
+    "ligature": "typographic ligatures (such as \ufb01) replaced by letters",
     "mark_flood": "long runs of combining marks cut to three",
     "invisible": "invisible format characters removed",
     "not_nfc": "letters and their marks composed (NFC)",
@@ -149,6 +160,7 @@ def _card(collected: CollectMetrics, tokenized: TokenizeMetrics) -> Table:
 
 def _losses(collected: CollectMetrics, tokenized: TokenizeMetrics) -> list[Block]:
     dropped = {**collected.dropped, **tokenized.dropped}
+    dropped |= {reason: n for reason, n in collected.left_out.items() if n}
     blocks: list[Block] = [
         Table(
             "What the sources contain that did not become a document, and why.",

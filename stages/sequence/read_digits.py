@@ -16,6 +16,7 @@ from stages.core.checkpoint import Checkpoint
 from stages.core.command import Input, command
 from stages.core.errors import StageError
 from stages.core.outputs import Output, Table
+from stages.core.raw import InnerPath
 from stages.metrics.read_digits import ReadDigitsMetrics
 from stages.sequence.classification.evaluation import predict, validate
 from stages.sequence.classification.scores import confusion_counts, scores
@@ -40,7 +41,7 @@ EVALUATION_IMAGES = 500
 class ReadDigitsParams(TrainingParams):
     """The section `sequence.read_digits`."""
 
-    source: str
+    source: InnerPath
     validation_share: float = Field(gt=0, lt=0.5)
     test_share: float = Field(gt=0, lt=0.5)
 

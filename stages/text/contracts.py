@@ -5,6 +5,8 @@ import pyarrow as pa
 from stages.core.contracts import Contract
 
 SPLITS = ["train", "validation", "test"]
+# What addresses and numbers in a text are replaced by.
+PLACEHOLDERS = {"urls": "<url>", "emails": "<email>", "numbers": "<number>"}
 
 DOCUMENTS = Contract(
     pa.schema(

@@ -12,13 +12,14 @@ from pydantic import Field
 
 from stages.core.command import Input, command
 from stages.core.errors import StageError
-from stages.core.outputs import Output, Table
+from stages.core.outputs import Output, Table, staged
 from stages.core.parallel import map_in_order
 from stages.core.params import Params
 from stages.core.progress import progress
 from stages.core.vocabulary import SPECIAL
 from stages.metrics.tokenize import TokenizeMetrics
 from stages.text.contracts import SPLITS, TOKENS, VOCABULARY
+from stages.text.sources.corpus import Corpus
 from stages.text.tokens import english, korean
 from stages.text.tokens.batch import TokenizedBatch, count
 
@@ -41,12 +42,6 @@ class TokenizeParams(Params):
     min_count: int = Field(ge=1)
     max_words: int = Field(ge=1)
     workers: int = Field(ge=1)
-
-
-class CorpusLanguage(Params, extra="ignore"):
-    """A file of `conf/corpus`, of which only the language matters."""
-
-    language: Literal["english", "korean"]
 
 
 class Counts:
@@ -158,7 +153,7 @@ def _read(documents: Path, group: int) -> pa.Table:
 def main(
     *,
     params: TokenizeParams,
-    corpus: CorpusLanguage,
+    corpus: Corpus,
     korean_words: Input,
     documents: Input,
     tokens: Table[TOKENS],
@@ -175,7 +170,7 @@ def main(
     counts = Counts()
     totals = np.zeros((3, len(SPLITS)), dtype=np.int64)
     # DVC ignores what has this ending.
-    folder = tokens.target.with_suffix(".partial")
+    folder = staged(tokens.target.with_suffix(""))
     batches = tokenized(documents, korean_words, corpus.language, params, folder)
     with tokens.writer() as writer:
         for batch in progress(batches, "tokenizing row groups", metadata.num_row_groups):

@@ -1,11 +1,15 @@
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from stages.core.contracts import Contract, ContractBreach
-from stages.core.outputs import Staging
+from stages.core.outputs import Staging, staged
 
+PROJECT = Path(__file__).parents[2]
 NUMBERS = Contract(
     pa.schema([pa.field("n", pa.int64(), nullable=False)]),
     (("ExpectColumnValuesToBeBetween", {"column": "n", "min_value": 0}),),
@@ -88,3 +92,55 @@ def test_callbacks_run_only_when_all_is_written(tmp_path):
         output.when_written(lambda: called.append((tmp_path / "a.json").exists()))
         output.write_json({})
     assert called == [True]
+
+
+def test_two_processes_that_write_the_same_file_do_not_meet(tmp_path):
+    metrics = tmp_path / "metrics.json"
+    code = """
+import sys
+from pathlib import Path
+from stages.core.outputs import Staging
+with Staging() as staging:
+    staging.output(Path(sys.argv[1])).write_json({"by": "the other"})
+    print(flush=True)
+    sys.stdin.readline()
+"""
+    command = [sys.executable, "-c", code, str(metrics)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=PROJECT, stdin=pipe, stdout=pipe, text=True) as other:
+        other.stdout.readline()
+        with Staging() as staging:
+            staging.output(metrics).write_json({"by": "this one"})
+        assert json.loads(metrics.read_text()) == {"by": "this one"}
+        other.communicate("go on\n", timeout=60)
+    assert other.returncode == 0
+    assert json.loads(metrics.read_text()) == {"by": "the other"}
+    assert list(tmp_path.iterdir()) == [metrics]
+
+
+def test_what_a_killed_process_left_of_a_file_goes_with_the_next_run_of_it(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as running:
+        (tmp_path / f"a.json.{running.pid}.partial").touch()
+        with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+            pass
+        for name in ("a.json", "b.json", "a"):
+            (tmp_path / f"{name}.{gone.pid}.partial").touch()
+        folder = tmp_path / f"c.{gone.pid}.partial"
+        folder.mkdir()
+        (folder / "rows").touch()
+        (tmp_path / "a.json.partial").touch()
+        staged(tmp_path / "a.json")
+        staged(tmp_path / "c")
+        running.kill()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"a.json.{running.pid}.partial",
+        f"b.json.{gone.pid}.partial",
+        f"a.{gone.pid}.partial",
+        "a.json.partial",
+    }
+
+
+def test_git_and_dvc_do_not_look_at_files_written_staged():
+    path = staged(Path("reports/metrics/collect.json"))
+    for command in (["git"], [sys.executable, "-m", "dvc"]):
+        subprocess.run([*command, "check-ignore", "-q", str(path)], cwd=PROJECT, check=True)

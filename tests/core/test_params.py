@@ -1,5 +1,5 @@
 import pytest
-from pydantic import Field
+from pydantic import Field, RootModel
 
 from stages.core.errors import StageError
 from stages.core.params import Params, load
@@ -22,6 +22,14 @@ def test_section_is_read_and_cannot_be_changed(params):
     assert (knobs.window, knobs.rate) == (5, 0.5)
     with pytest.raises(ValueError, match="frozen"):
         knobs.window = 6
+
+
+def test_a_list_or_all_keys_of_a_section_are_read(params):
+    params.write_text("room:\n  cells: [rnn, gru]\n  models: {cbow: {}, glove: {}}\n")
+    assert load("room.cells", RootModel[list[str]]).root == ["rnn", "gru"]
+    assert list(load("room.models", RootModel[dict[str, dict]]).root) == ["cbow", "glove"]
+    with pytest.raises(StageError, match=r"section 'room\.models': .*should be a valid list"):
+        load("room.models", RootModel[list[str]])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import scipy.sparse
+
+from stages.core.errors import StageError
 from stages.embedding.models.glove import (
     Entries,
     GloveParams,
@@ -13,8 +15,6 @@ from stages.embedding.models.glove import (
     train_epoch,
     train_glove,
 )
-
-from stages.core.errors import StageError
 
 from .conftest import SECTIONS, NoCheckpoint, write_tokens
 

@@ -19,13 +19,15 @@ FLOWS = Path(__file__).parents[2] / "flows"
 # `python -m stages ROOM.STAGE INPUTS... OUTPUT` writes in a journal when it starts and ends. What
 # a test wants it to do besides stands in a file that DVC knows nothing of.
 STAGES = """
-import json, os, sys, time
+import json, os, signal, sys, time
 from pathlib import Path
 
 def note(event):
     with open("journal", "a") as journal:
         journal.write(f"{name} {event} {os.getpid()}\\\\n")
 
+if sys.argv[1:] == ["check"]:
+    sys.exit()
 stage, *inputs, output = sys.argv[1:]
 name = Path(output).name
 note("starts")
@@ -34,6 +36,13 @@ behaviour = Path("behaviour.json")
 do = json.loads(behaviour.read_text()).get(name, "") if behaviour.exists() else ""
 if do == "hang":
     time.sleep(600)
+if do == "hold out":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    time.sleep(20)
+if do == "die":
+    os.kill(os.getpid(), signal.SIGKILL)
+if do == "kill dvc":
+    os.kill(os.getpgrp(), signal.SIGKILL)
 if do == "fail" or do == "fail once" and not Path(f"{name}.failed").exists():
     Path(f"{name}.failed").touch()
     sys.exit(f"{stage}: cannot write {name}")
@@ -145,6 +154,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "params.yaml").write_text(PARAMS_YAML)
     (folder / "journal").touch()
     (folder / "flows").symlink_to(FLOWS)
+    (folder / "pyproject.toml").symlink_to(FLOWS.parent / "pyproject.toml")  # Prefect's settings
     return folder
 
 

@@ -1,11 +1,15 @@
 """What flows read from DVC."""
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 from dvc.exceptions import DvcException
 
 from flows.graph import Graph
+
+from .conftest import dvc
 
 TEXT = ["collect", "train@cbow", "train@skipgram"]
 MUSIC = ["compose", "score"]
@@ -44,6 +48,24 @@ def test_a_branch_ends_in_the_report_where_the_other_branch_has_run(done, flow, 
     assert sorted(Graph().select(flow)) == sorted([*own, "render"])
 
 
+def test_what_lies_there_is_not_taken_for_what_its_stage_wrote(done):
+    Path("data/scores").write_text("by hand")
+    assert sorted(Graph().select("text")) == sorted(TEXT)
+
+
+@pytest.mark.parametrize(("flow", "own"), [("text", TEXT), ("music", MUSIC)])
+def test_a_fresh_branch_ends_in_an_overview_of_what_has_run(toy, flow, own):
+    overview = """
+  render_index:
+    cmd: python -m stages report.render_index reports reports/overview.html
+    deps: [reports/index.html]
+    outs: [reports/overview.html]
+"""
+    with Path("dvc.yaml").open("a", encoding="utf-8") as file:
+        file.write(overview)
+    assert sorted(Graph().select(flow)) == sorted([*own, "render_index"])
+
+
 def test_a_frozen_stage_waits_for_nothing(toy):
     toy.edit("dvc.yaml", "  score:\n", "  score:\n    frozen: true\n")
     assert Graph().stages["score"].needs == ()
@@ -57,3 +79,50 @@ def test_changed_sees_params_outputs_inputs_and_commands(done):
     Path("reports/index.html").unlink()
     done.edit("dvc.yaml", "text.collect", "text.gather")
     assert {name for name in graph.stages if not graph.changed(name)} == {"train@skipgram"}
+
+
+def test_locks_have_the_order_of_dvc_yaml_and_no_stage_that_is_not_there(done):
+    lock = Path("dvc.lock")
+    whole = lock.read_text()
+    head, *entries = re.split(r"^(?=  \S)", whole, flags=re.MULTILINE)
+    gone = "  train@glove:\n    cmd: python -m stages embedding.train data/documents data/glove\n"
+    lock.write_text("".join([head, gone, *reversed(entries)]))
+    graph = Graph()
+    assert not any(map(graph.changed, graph.stages))
+    graph.tidy_locks()
+    names = re.findall(r"^  (\S+):$", lock.read_text(), flags=re.MULTILINE)
+    assert names == ["collect", "train@cbow", "train@skipgram", "compose", "score", "render"]
+    assert yaml.safe_load(lock.read_text()) == yaml.safe_load(whole)
+    assert not any(map(graph.changed, graph.stages))
+    tidy = lock.read_bytes()
+    dvc(done.folder, "repro", "-q", "--force")
+    assert lock.read_bytes() == tidy
+
+
+def test_a_tidy_lock_is_not_written_again_and_a_missing_one_not_made(toy):
+    Graph().tidy_locks()
+    assert not Path("dvc.lock").exists()
+    dvc(toy.folder, "repro", "-q")
+    Graph().tidy_locks()
+    written = Path("dvc.lock").stat()
+    Graph().tidy_locks()
+    assert Path("dvc.lock").stat() == written
+
+
+def test_a_stage_that_is_not_locked_yet_is_left_out_of_the_lock(done):
+    done.edit("dvc.yaml", "  score:\n", "  again:\n    cmd: touch a\n    outs: [a]\n  score:\n")
+    before = yaml.safe_load(Path("dvc.lock").read_text())
+    Graph().tidy_locks()
+    assert yaml.safe_load(Path("dvc.lock").read_text()) == before
+
+
+def test_a_corpus_added_to_dvc_is_a_stage_that_writes_it(done):
+    Path("data/raw").mkdir()
+    Path("data/raw/mine").write_text("text")
+    dvc(done.folder, "add", "-q", "data/raw/mine")
+    done.edit("dvc.yaml", "    params: [text.corpus]", "    deps: [data/raw]")
+    graph = Graph()
+    assert graph.select("text")["collect"].needs == ("data/raw/mine.dvc",)
+    assert not graph.changed("data/raw/mine.dvc")
+    Path("data/raw/mine").write_text("other")
+    assert graph.changed("data/raw/mine.dvc")

@@ -2,11 +2,14 @@
 
 import json
 import os
+import re
+import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -37,6 +40,9 @@ def test_stages_run_once_after_what_they_need_and_leave_the_lock_of_dvc_repro(
     assert state.is_completed()
     assert state.message == "6 done, 0 cached"
     assert lock(toy.folder) == lock(reproduced)
+    assert list(lock(toy.folder)["stages"]) == [
+        "collect", "train@cbow", "train@skipgram", "compose", "score", "render"
+    ]  # fmt: skip
     events = [(name, event) for name, event, _ in toy.journal]
     assert len(events) == 12
     for name, needs in {
@@ -63,12 +69,35 @@ def test_a_stage_that_takes_all_threads_runs_alone(done, pipeline):
     assert events == ["starts", "ends"] * 2
 
 
+@pytest.mark.parametrize(("long", "first"), [("collect", "documents"), ("compose", "music")])
+def test_of_several_stages_the_one_with_the_longest_way_to_the_end_is_first(
+    toy, pipeline, monkeypatch, long, first
+):
+    monkeypatch.setattr(pipeline, "machine_threads", lambda: 1)
+    toy.edit("dvc.yaml", f"  {long}:\n", f"  {long}:\n    meta: {{timeout_minutes: 90}}\n")
+    assert pipeline.everything(return_state=True).is_completed()
+    assert toy.started[0] == first
+
+
 def test_unchanged_stages_end_as_cached_without_a_process(done, pipeline, monkeypatch):
     monkeypatch.setattr(pipeline.Repros, "_start", None)
     before = (done.folder / "dvc.lock").read_bytes()
     state = pipeline.everything(return_state=True)
     assert state.message == "0 done, 6 cached"
     assert (done.folder / "dvc.lock").read_bytes() == before
+
+
+def test_a_stage_that_is_gone_leaves_the_lock_and_comes_back_from_the_cache(done, pipeline):
+    before = (done.folder / "dvc.yaml").read_text()
+    done.edit("dvc.yaml", "[cbow, skipgram]", "[skipgram]")
+    done.edit("dvc.yaml", "deps: [data/cbow, data/skipgram, ", "deps: [data/skipgram, ")
+    assert pipeline.music(return_state=True).is_completed()
+    assert "train@cbow" not in lock(done.folder)["stages"]
+    (done.folder / "dvc.yaml").write_text(before)
+    done.forget()
+    assert pipeline.text(return_state=True).is_completed()
+    assert "train@cbow" in lock(done.folder)["stages"]
+    assert done.started == []
 
 
 def test_a_changed_value_runs_what_depends_on_it(done, pipeline):
@@ -94,7 +123,13 @@ def test_a_failure_fails_the_flow_and_takes_only_its_dependents_with_it(toy, pip
     )
     assert sorted(toy.started) == ["cbow", "documents", "music", "skipgram"]
     assert Path("data/cbow").exists() and Path("data/skipgram").exists()
-    assert set(lock(toy.folder)["stages"]) == {"collect", "train@cbow", "train@skipgram"}
+    assert list(lock(toy.folder)["stages"]) == ["collect", "train@cbow", "train@skipgram"]
+
+
+def test_a_killed_stage_fails_the_flow_with_its_signal(toy, pipeline):
+    toy.behave(music="die")
+    message = pipeline.music(return_state=True).message
+    assert message.startswith("failed: compose (killed by signal 9 (SIGKILL); the kernel does")
 
 
 def test_a_stage_is_tried_again_as_often_as_it_says(done, pipeline):
@@ -140,19 +175,92 @@ def flows(*arguments: str, **settings: str) -> subprocess.Popen:
     )
 
 
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Return when it holds."""
+    deadline = time.monotonic() + 200
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_the_command_starts_a_server_and_names_the_report(done):
-    command = flows("everything")
-    out, err = command.communicate(timeout=120)
+    # A proxy that is not there, as nothing on this machine is asked for through it.
+    command = flows("everything", http_proxy="http://127.0.0.1:9", no_proxy="", NO_PROXY="")
+    out, err = command.communicate(timeout=200)
     assert command.returncode == 0, err
     assert out.splitlines() == ["0 done, 6 cached", "reports/index.html"]
     assert Path(".dvc/tmp/prefect.db").exists()
+    # Prefect's own lines (that a flow begins, a task is created, a state is final) are not shown.
+    assert len(err.splitlines()) == 6
+    assert all(re.fullmatch(r"[\d:.]+  \S+ +cached", line) for line in err.splitlines()), err
+
+
+def test_a_report_of_an_earlier_run_is_not_named(done, api):
+    Path("data/scores").unlink()
+    command = flows("text", PREFECT_API_URL=api)
+    out, err = command.communicate(timeout=200)
+    assert command.returncode == 0, err
+    assert out.splitlines() == [
+        "0 done, 3 cached; left out, since another flow has yet to write what they read: render"
+    ]
+    assert Path("reports/index.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [("http://127.0.0.1:9/api", "Connection refused"), ("127.0.0.1:9/api", "protocol")],
+)
+def test_a_server_that_is_not_there_is_noticed_before_the_first_stage(toy, url, reason):
+    command = flows("text", PREFECT_API_URL=url)
+    out, err = command.communicate(timeout=200)
+    assert (command.returncode, out) == (1, "")
+    (sentence,) = err.splitlines()
+    assert (
+        sentence.startswith(f"flows: no Prefect server answers at {url} (") and reason in sentence
+    )
+    assert toy.journal == []
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        psutil.Process.kill,
+        # As on a full disk: nothing can be written any more.
+        lambda server: resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (0, 0)),
+    ],
+    ids=["dies", "cannot write"],
+)
+def test_a_server_that_fails_is_told_in_a_sentence_once_the_stages_are_done(toy, end):
+    toy.behave(documents="meet the end")
+    command = flows("text", PREFECT_CLIENT_MAX_RETRIES="0")
+    wait_for(lambda: bool(toy.journal))
+    for child in psutil.Process(command.pid).children():
+        if "flows.server" in child.cmdline():
+            end(child)
+    Path("the.here").touch()
+    out, err = command.communicate(timeout=200)
+    assert (command.returncode, out) == (1, "")
+    assert err.splitlines()[-1].startswith("flows: Prefect's server at http://127.0.0.1:")
+    # Besides: what each of the three stages runs, says and ends in.
+    assert len(err.splitlines()) == 10, err
+    assert sorted(toy.started) == ["cbow", "documents", "skipgram"]
+    assert set(lock(toy.folder)["stages"]) == {"collect", "train@cbow", "train@skipgram"}
+
+
+def test_files_that_cannot_be_written_are_named(done):
+    Path(".dvc/tmp/prefect.lock").mkdir()
+    command = flows("text")
+    _, err = command.communicate(timeout=200)
+    assert command.returncode == 1
+    (sentence,) = err.splitlines()
+    assert sentence.startswith("flows: ") and sentence.endswith(".dvc/tmp/prefect.lock'")
 
 
 def test_the_command_fails_with_its_flow(done, api):
     done.behave(music="fail")
     done.edit("params.yaml", "compose: 1", "compose: 2")
     command = flows("music", PREFECT_API_URL=api)
-    _, err = command.communicate(timeout=60)
+    _, err = command.communicate(timeout=200)
     assert command.returncode == 1
     assert err.splitlines()[-1].startswith("flows: failed: compose (music.compose: cannot write")
 
@@ -160,7 +268,7 @@ def test_the_command_fails_with_its_flow(done, api):
 def test_the_command_says_in_one_line_that_the_declaration_is_wrong(toy):
     toy.edit("dvc.yaml", "${item}\n      deps", "${itme}\n      deps")
     command = flows("text")
-    _, err = command.communicate(timeout=60)
+    _, err = command.communicate(timeout=200)
     assert command.returncode == 1
     assert err.startswith("flows: ") and "itme" in err and "Traceback" not in err
 
@@ -169,9 +277,7 @@ def test_the_command_says_in_one_line_that_the_declaration_is_wrong(toy):
 def test_a_signal_to_the_command_leaves_no_process_behind(toy, api, number):
     toy.behave(documents="hang")
     command = flows("text", PREFECT_API_URL=api)
-    deadline = time.monotonic() + 60
-    while not toy.journal and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_for(lambda: bool(toy.journal))
     ((_, _, pid),) = toy.journal
     os.killpg(command.pid, number)
     command.communicate(timeout=30)

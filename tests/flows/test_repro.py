@@ -1,8 +1,13 @@
 """`dvc repro` of one stage: output, failures, locks, time-outs."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import psutil
 import pytest
 
+from flows import repro
 from flows.repro import LockedError, ReproError, Repros
 
 
@@ -58,3 +63,39 @@ def test_nothing_starts_any_more_once_stopped(toy):
     with pytest.raises(ReproError, match="stopped"):
         repros.run("collect", False, 1, print)
     assert toy.started == []
+
+
+def test_a_stage_that_was_killed_is_told_with_its_signal(toy):
+    toy.behave(documents="die")
+    with pytest.raises(ReproError, match=r"^killed by signal 9 \(SIGKILL\); .* memory runs out$"):
+        run("collect")
+
+
+def test_a_killed_dvc_is_told_as_such(toy):
+    toy.behave(documents="kill dvc")
+    with pytest.raises(ReproError, match=r"^its dvc repro was killed by signal 9 \(SIGKILL\)"):
+        run("collect")
+
+
+def test_a_stage_that_does_not_heed_the_interrupt_is_killed(toy, monkeypatch):
+    monkeypatch.setattr(repro, "GRACE_SECONDS", 1)
+    toy.behave(documents="hold out")
+    with pytest.raises(ReproError, match="was stopped"):
+        run("collect", timeout_minutes=0.08)
+    assert [event for _, event, _ in toy.journal] == ["starts"]
+    assert not Path("data/documents").exists()
+
+
+def test_the_lock_of_the_repository_is_waited_for_longer_than_dvc_does_by_itself(toy):
+    hold = """
+import time
+from dvc.repo import Repo
+with Repo().lock:
+    print(flush=True)
+    time.sleep(9)
+"""
+    with subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE) as holder:
+        holder.stdout.readline()
+        run("collect")
+        assert holder.poll() == 0
+    assert toy.started == ["documents"]

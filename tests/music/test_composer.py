@@ -207,6 +207,7 @@ def test_composition_is_scored(room):
     scores = yaml.safe_load(Path("metrics.json").read_text())["scores"]
     assert set(scores) == {
         "pitch_class_distance", "in_key_share", "empty_bar_share", "consonance", "polyphony",
+        "notes_per_bar",
     }  # fmt: skip
 
 
@@ -239,6 +240,7 @@ def test_silence_scores_zero_and_not_nan():
         "empty_bar_share": 1.0,
         "consonance": 0.0,
         "polyphony": 0.0,
+        "notes_per_bar": 0.0,
     }
 
 

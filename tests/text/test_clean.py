@@ -26,6 +26,7 @@ def cleaned(text, **changes):
         ("lone \ud800 half", "lone half", ["undecodable"]),
         ("broken \ufffd byte", "broken byte", ["undecodable"]),
         ("z" + "\u0301\u0302\u0303\u0304\u0305", "ź\u0302\u0303", ["mark_flood", "not_nfc"]),
+        ("to \ufb01nd an o\ufb03ce", "to find an office", ["ligature"]),
         ("한국어 문장입니다", "한국어 문장입니다", []),
         ("\u1112\u1161\u11ab", "한", ["not_nfc"]),
     ],
@@ -45,6 +46,54 @@ def test_kinds_of_changes(text, expected, kinds):
 def test_addresses_and_numbers(how, expected):
     text = "see https://a.org/b?c=1, mail x.y@z.com, 3.5 of 1,000"
     assert cleaned(text, urls=how, emails=how, numbers=how)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("go to http://a.kr/?a=1&section=7&region=kr&copy now",) * 2,
+        ("a.kr/list?id=1&sect=2&para=3",) * 2,
+        ("http://a.kr/?a=1&amp;region=kr&quot; said", 'http://a.kr/?a=1&region=kr" said'),
+        ("AT&amp;T &copy 2004, caf&eacute; &lt;3", "AT&T © 2004, café <3"),
+        ("the owner #39;s quot;new quot; car isn #39;t", "the owner's \"new \" car isn't"),
+        ("quot;So #8220;it quot; cost #36;5", '"So “it " cost $5'),
+        ("we are #1; you are #39; the amp; is #2", "we are #1; you are #39; the amp; is #2"),
+        ("Bad.\\n\\nBut good\\nin parts", "Bad. But good in parts"),
+        ("saved in C:\\new and C:\\temp\\notes",) * 2,
+        ("so $\\nabla f \\neq 0$",) * 2,
+        ("this &lt;b&gt; is about tags", "this <b> is about tags"),
+    ],
+)
+def test_entities_as_they_come_in_html(text, expected):
+    assert cleaned(text)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a &lt;b&gt;bold&lt;/b&gt; &lt;A HREF=\"http://x.y/?a=1&amp;amp;b=2\"&gt;link&lt;/A&gt;",
+         "a bold link"),
+        ("Procter amp; Gamble #39;s #36;5 lt;b gt; #151;", "Procter & Gamble's $5 —"),
+        ("Yukos #39; shares &amp;quot;rose&amp;quot;", "Yukos ' shares \"rose\""),
+        ("1 &amp;lt; 2", "1 < 2"),
+    ],
+)  # fmt: skip
+def test_html_that_was_escaped(text, expected):
+    assert cleaned(text, markup="escaped_html") == (expected, ["markup"])
+
+
+def test_line_breaks_as_the_corpus_writes_them():
+    text = r"dwindling\band of cynics on\Thursday\\at \$5"
+    expected = "dwindling band of cynics on Thursday at $5"
+    assert cleaned(text, line_break="\\") == (expected, ["line_break"])
+
+
+def test_pictures_and_categories_of_a_wiki():
+    text = (
+        "[[category:Old]]\n[[분류 : 마을]]\nText [[파일:a.jpg|섬네일|그림 설명]]\n<gallery>\n"
+        "파일:b.jpg|둘째 설명|alt=무엇\nImage:c.png\n</gallery>\nFile: this is prose"
+    )
+    assert cleaned(text, markup="wiki")[0] == "Text 그림 설명 둘째 설명 File: this is prose"
 
 
 def test_wiki_markup():

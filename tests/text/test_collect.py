@@ -73,6 +73,93 @@ def test_of_the_same_in_train_and_test_the_one_in_test_stays(collect):
     assert metrics["documents"]["validation"] == 1  # drawn from what is left of train
 
 
+@pytest.mark.parametrize("ids", [{}, {"id_column": "id"}])
+def test_ids_are_told_apart_over_all_sources(collect, ids):
+    sources = []
+    for n, split in enumerate(("train", "test", "validation")):
+        rows = "".join(f"{i},{s}\n" for i, s in enumerate(sentences(6, f"in{n}x"), start=1))
+        sources.append({**collect.write(f"{split}/data.csv", f"id,text\n{rows}"), "split": split})
+    documents, metrics = collect(*({**source, **ids} for source in sources))
+    name = "{}" if ids else "data#{}"
+    assert [d["doc_id"] for d in documents] == [
+        name.format(n) + again for again in ("", "~2", "~3") for n in range(1, 7)
+    ]
+    assert [d["split"] for d in documents[::6]] == ["train", "test", "validation"]
+    assert metrics["changed"]["repeated_id"] == 12
+
+
+def test_ids_of_documents_that_are_dropped_are_free(collect):
+    rows = [("a", SENTENCE), ("b", SENTENCE), *((f"r{n}", s) for n, s in enumerate(sentences(9)))]
+    rows += [
+        ("b", "another text of some words that is kept"),
+        ("a", "and one more text with an id"),
+    ]
+    text = "id,text\n" + "".join(f"{i},{s}\n" for i, s in rows)
+    documents, metrics = collect({**collect.write("m.csv", text), "id_column": "id"})
+    assert [d["doc_id"] for d in documents if d["doc_id"][0] != "r"] == ["a", "b", "a~2"]
+    assert metrics["changed"]["repeated_id"] == 1
+
+
+def test_split_of_a_path_has_any_of_its_names(collect):
+    for n, name in enumerate(("training", "dev", "test")):
+        rows = "\n".join(["text", *sentences(6, f"in{n}x")])
+        collect.write(f"c/{name}.csv", rows)
+    source = {"path": "c", "files": r"(?P<split>\w+)\.csv"}
+    _, metrics = collect(source)
+    assert metrics["documents"] == {"total": 18, "train": 6, "validation": 6, "test": 6}
+    assert metrics["drawn_splits"] == []
+    collect.write("c/more.csv", "text\na few words more")
+    with pytest.raises(StageError, match=r"raw/c/more\.csv: the split is 'more'; there are: train"):
+        collect(source)
+
+
+def test_split_of_a_source_has_any_of_its_names(collect):
+    source = collect.write("m.csv", "\n".join(["text", *sentences(10)]))
+    more = collect.write("more.csv", "\n".join(["text", *sentences(10, "more")]))
+    _, metrics = collect({**source, "split": "training"}, {**more, "split": "val"})
+    assert metrics["documents"] == {"total": 20, "train": 8, "validation": 10, "test": 2}
+    assert metrics["given_splits"] == ["train", "validation"]
+    assert metrics["drawn_splits"] == ["test"]
+    with pytest.raises(StageError, match=r"mine\.yaml: .*split.*'heldout'; there are: train"):
+        collect({**source, "split": "heldout"})
+
+
+def test_corpus_without_training_documents_is_told(collect):
+    source = collect.write("m.csv", "\n".join(["text", *sentences(10)]))
+    with pytest.raises(StageError, match="no document to train on: it gives test alone"):
+        collect({**source, "split": "test"})
+
+
+def test_empty_cell_of_a_split_is_drawn(collect):
+    splits = ["train"] * 10 + ["dev"] * 5 + ["", "nan"]
+    rows = zip(splits, sentences(17), strict=True)
+    text = "split,text\n" + "".join(f"{split},{s}\n" for split, s in rows)
+    _, metrics = collect({**collect.write("m.csv", text), "split_column": "split"})
+    assert metrics["documents"]["total"] == 17
+    assert metrics["documents"]["test"] == 2
+    assert metrics["drawn_splits"] == ["train", "validation", "test"]
+
+
+def test_news_with_the_faults_of_ag_news(collect):
+    described = read_corpus_file(ROOT / "conf" / "corpus" / "ag_news.yaml").model_dump()
+    sources = [source | {"url": None, "sha256": None} for source in described.pop("sources")]
+    for number, source in enumerate(sources):
+        rows = "".join(
+            f'"{n % 4 + 1}","Owner{n} #39;s plan is quot;new quot; ","&lt;b&gt;AP&lt;/b&gt; - The '
+            f"world{number}x{n} #39;s band\\of traders met on\\Thursday\\\\at #36;5.{n} amp; "
+            f'left. &lt;A HREF=""http://a.b/?c=1&amp;amp;d""&gt;Full text{n}&lt;/A&gt;"\n'
+            for n in range(20)
+        )
+        source |= collect.write(f"{number}.csv", rows)
+    documents, metrics = collect(*sources, corpus=described, near_duplicate_similarity=1.0)
+    assert documents[0]["text"] == (
+        "Owner0's plan is \"new \" AP - The world0x0's band of traders met on Thursday at $5.0 & "
+        "left. Full text0"
+    )
+    assert documents[0]["label"] == "1"
+    assert metrics["changed"]["markup"] == metrics["changed"]["line_break"] == 40
+
+
 def test_splits_by_group_keep_files_whole(collect):
     for n in range(10):
         collect.write(f"novels/n{n}.txt", "\n\n".join(sentences(7, f"n{n}w")))
@@ -124,7 +211,7 @@ def test_two_workers_write_the_same_bytes(collect, monkeypatch):
         ("mine.txt", b"only one paragraph here", "too small to split by document"),
         ("mine.parquet", b"PAR1 nonsense", "mine.parquet is damaged or cut short"),
         ("mine.txt.gz", b"\x1f\x8b nonsense", "mine.txt.gz is damaged"),
-        ("mine.xml", b"<a>b</a><c>", "mine.xml is no dump of MediaWiki"),
+        ("mine.xml", b"<a>b</a><c>", "mine.xml is not a dump of MediaWiki"),
         ("mine.zip", b"PK nonsense", "mine.zip is damaged or cut short"),
         ("mine.csv", b"text,split\na b c,evaluation\n", "the split is 'evaluation'; there are:"),
     ],
@@ -140,7 +227,7 @@ def test_bad_corpus_is_one_sentence_and_writes_nothing(collect, name, content, s
 
 
 def test_missing_file_and_empty_folder_are_told(collect):
-    with pytest.raises(StageError, match="there is no raw/novels: put the corpus there"):
+    with pytest.raises(StageError, match="there is no raw/novels: put it there"):
         collect({"path": "novels"})
     (collect.raw / "novels").mkdir()
     with pytest.raises(StageError, match=r"raw/novels holds no file \(\.txt"):

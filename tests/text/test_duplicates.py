@@ -73,9 +73,22 @@ def test_case_and_punctuation_do_not_count(tmp_path):
 
 
 def test_short_texts_are_the_same_only_if_equal(tmp_path):
-    same, near = repeated(tmp_path, ["good", "good!", "bad", "very good", "!!", "??"])
-    assert same.tolist() == [False, True, False, False, False, True]
+    same, near = repeated(tmp_path, ["good", "good!", "bad", "very good"])
+    assert same.tolist() == [False, True, False, False]
     assert not near.any()
+
+
+def test_texts_without_letters_are_the_same_only_if_equal(tmp_path):
+    texts = ["👍👍", "😭", "👏", "♥♥♥", "\u2764\ufe0f", "\u263a\ufe0f", "★★★☆☆", "★☆☆☆☆", "ㅋㅋ",
+             "ㅠㅠ", "^^", "-_-", ";;", "!!", "??", ":) :)", ":( :(", "…", "10", "8"]  # fmt: skip
+    same, near = repeated(tmp_path, [*texts, *texts])
+    assert same.tolist() == [False] * len(texts) + [True] * len(texts)
+    assert not near.any()
+
+
+def test_emoji_count_as_words(tmp_path):
+    texts = ["10점 👍", "10점 😡", "10점 👍!", "so good 👍", "so good"]
+    assert repeated(tmp_path, texts)[0].tolist() == [False, False, True, False, False]
 
 
 def test_lowest_rank_stays(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from tiny import SHARED_DATA
 
 from stages.text.cleaning.clean import Rules, clean
-from stages.text.tokens import english
+from stages.text.tokens.batch import english
 from stages.text.tokens.english import Tokenizer
 
 
@@ -47,6 +47,7 @@ def test_the_example_gives_seven_words():
         ("“curly” ‘quotes’ — and…", "`` curly '' 'quotes ' -- and ..."),
         ("[a] {b} <c> $5 50% #1 a&b", "[ a ] { b } < c > $ 5 50 % # 1 a & b"),
         ("What?! No; yes.", "What ? ! No ; yes ."),
+        ("C++ and C#, c#. (F#) but #1 a#b 5#", "C++ and C# , c# . ( F# ) but # 1 a # b 5 #"),
         ("naïve Ångström 서울", "naïve Ångström 서울"),
         ("see <url> or <email> , <number>", "see <url> or <email> , <number>"),
         ("the end etc.", "the end etc."),
@@ -54,6 +55,12 @@ def test_the_example_gives_seven_words():
 )
 def test_penn_treebank_rules(text, tokens):
     assert tokenize(text) == tokens.split()
+
+
+def test_names_of_languages_keep_their_marks_without_punctuation():
+    text = "C++, C# and C; graded A+ or +++ with *F#* in ++it"
+    expected = "C++ C# and C graded A or with F# in it"
+    assert tokenize(text, keep_punctuation=False) == expected.split()
 
 
 @pytest.mark.parametrize(

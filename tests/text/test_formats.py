@@ -1,4 +1,5 @@
 import bz2
+import csv
 import functools
 import gzip
 import hashlib
@@ -9,15 +10,17 @@ import lzma
 import tarfile
 import threading
 import zipfile
+from decimal import Decimal
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from corpora import sentences
 
 from stages.core.errors import StageError
-from stages.text.sources import formats, sources
 from stages.text.sources.decode import detect_encoding
+from stages.text.sources.documents import formats, sources
 
 TEXTS = sentences(10)
 ROWS = [{"text": text, "label": "ab"[n % 2], "id": f"r{n}"} for n, text in enumerate(TEXTS)]
@@ -110,6 +113,235 @@ def test_texts_of_several_columns_are_joined(collect):
          "text_column": ["title", "body"]}
     )  # fmt: skip
     assert documents[0]["text"] == f"Title 0 {TEXTS[0]}"
+
+
+def tsv(rows, **how) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, delimiter="\t", lineterminator="\n", **how).writerows(rows)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("before", "special", "how"),
+    [
+        (0, ["one line\nand a second", "tab\tand\nbreak", 'a "quoted" word\tand a tab'], {}),
+        (3, ['said "no" to all'], {}),
+        (4, ["last row with\na break"], {}),
+        (0, ["plain words alone"], {"quoting": csv.QUOTE_ALL}),
+        (0, ["plain words alone"], {"quoting": csv.QUOTE_NONNUMERIC}),
+    ],
+)
+def test_tsv_that_is_quoted(collect, before, special, how, ending):
+    texts = [*TEXTS[:before], *special, *TEXTS[before:]]
+    rows = [["text", "label"], *([text, n % 2] for n, text in enumerate(texts))]
+    content = tsv(rows, **how).replace("\n", ending)
+    documents, metrics = collect({**collect.write("m.tsv", content), "label_column": "label"})
+    assert [(d["text"], d["label"]) for d in documents] == [
+        (" ".join(text.split()), str(n % 2)) for n, text in enumerate(texts)
+    ]
+    assert metrics["dropped"]["malformed"] == 0
+
+
+def test_tsv_quoted_at_the_first_column_and_the_last(collect):
+    rows = [["text", "label", "note"]]
+    rows += [[f"{t}\nin two lines", "ab"[n % 2], f"{n}\n\nnotes"] for n, t in enumerate(TEXTS)]
+    documents, _ = collect({**collect.write("m.tsv", tsv(rows)), "label_column": "label"})
+    assert [d["text"] for d in documents] == [f"{text} in two lines" for text in TEXTS]
+    assert {d["label"] for d in documents} == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ['the "best" film of all', '"open and never closed again', 'closed only" at the end here'],
+        ['"best" film of them all', '"a whole line in marks"'],
+        ['ends with a single "', '"', 'so "" nothing said here'],
+        ['"only a whole line in marks"'],
+        ['"begins a mark here', 'and another one ends it"'],
+    ],
+)
+def test_tsv_in_which_quotation_marks_mean_nothing(collect, texts):
+    texts = [*TEXTS[:5], *texts, *TEXTS[5:]]
+    content = "".join(f"{n}\t{text}\t{n % 2}\n" for n, text in enumerate(texts))
+    documents, metrics = collect(
+        {**collect.write("m.tsv", content), "columns": ["n", "text", "label"], "id_column": "n",
+         "label_column": "label"},
+        corpus={"min_words": 1},
+    )  # fmt: skip
+    assert [(d["doc_id"], d["text"]) for d in documents] == [
+        (str(n), text) for n, text in enumerate(texts)
+    ]
+    assert sum(metrics["dropped"].values()) == metrics["changed"]["repaired_row"] == 0
+
+
+def test_tsv_decides_where_its_first_marks_are(collect, monkeypatch):
+    monkeypatch.setattr(formats, "WINDOW_CHARACTERS", 300)
+    texts = [*TEXTS, '"marks that say nothing"', *sentences(20, "more"), "a cell\nof two lines"]
+    rows = "".join(f"{text}\ta\n" for text in texts[:-1]) + tsv([[texts[-1], "a"]])
+    documents, _ = collect(collect.write("m.tsv", "text\tlabel\n" + rows), duplicates="keep")
+    assert [d["text"] for d in documents] == [*texts[:-1], "a cell of two lines"]
+
+
+def test_marks_behind_a_backslash(collect):
+    lines = ["id,text,label"]
+    lines += [f'r{n},"he said \\"{t}\\", twice",a' for n, t in enumerate(TEXTS)]
+    lines += [r'path,"it lies in C:\dir\",b', r'open,"a mark \" and' + '\na line break",b']
+    documents, metrics = collect({**collect.write("m.csv", "\n".join(lines)), **COLUMNS})
+    texts = {d["doc_id"]: d["text"] for d in documents}
+    assert [texts[f"r{n}"] for n in range(10)] == [f'he said "{t}", twice' for t in TEXTS]
+    assert texts["path"] == "it lies in C:\\dir\\"
+    assert texts["open"] == 'a mark " and a line break'
+    assert metrics["dropped"]["malformed"] == metrics["changed"]["repaired_row"] == 0
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "parquet"])
+def test_two_columns_of_one_name_are_told(collect, kind):
+    names = ["text", "label", "text"]
+    mark = "," if kind == "csv" else "\t"
+    content = "\n".join([mark.join(names), *(mark.join([t, "a", "b"]) for t in TEXTS)]).encode()
+    if kind == "parquet":
+        buffer = io.BytesIO()
+        pq.write_table(pa.table([TEXTS, ["a"] * 10, ["b"] * 10], names=names), buffer)
+        content = buffer.getvalue()
+    with pytest.raises(StageError, match=rf"m\.{kind} has 2 columns 'text' \(it has: text, label"):
+        collect(collect.write(f"m.{kind}", content))
+
+
+LABELS = [1, 0, 1.0, 0.0, float("nan"), None, True, 0.5, "x", ""]
+SAID = ["1", "0", "1", "0", None, None, "True", "0.5", "x", None]
+
+
+def test_labels_of_json(collect):
+    rows = [{"text": t, "label": label} for t, label in zip(TEXTS, LABELS, strict=True)]
+    del rows[0]["label"]
+    lines = "\n".join(map(json.dumps, rows))
+    documents, _ = collect({**collect.write("m.jsonl", lines), "label_column": "label"})
+    assert [d["label"] for d in documents] == [None, *SAID[1:]]
+
+
+def test_labels_as_pandas_writes_them(collect):
+    labels = ["nan", "None", "NaN", "<NA>", "1", "1.0", " 1", "none", "1.50", "-2.00"]
+    frame = pd.DataFrame({"text": TEXTS, "label": labels})
+    source = collect.write("m.csv", frame.to_csv(index=False))
+    documents, metrics = collect({**source, "label_column": "label"})
+    said = [None, None, None, None, "1", "1", "1", "none", "1.50", "-2"]
+    assert [d["label"] for d in documents] == said
+    assert metrics["changed"]["no_label"] == 4
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (pa.array([1.0, None, float("nan"), 0.0, 2.5] * 2), ["1", None, None, "0", "2.5"]),
+        (pa.array([1, None, 3, 0, 2] * 2, pa.int8()), ["1", None, "3", "0", "2"]),
+        (pa.array([True, None, False, True, True] * 2), ["True", None, "False", "True", "True"]),
+        (pa.array(["a", None, "", "b", "a"] * 2).dictionary_encode(), ["a", None, None, "b", "a"]),
+        (pa.array([b"a", None, b"", b"b", b"c"] * 2), ["a", None, None, "b", "c"]),
+        (pa.array([Decimal("1.0"), None, Decimal("0.0"), Decimal("2.5"), Decimal("1.0")] * 2),
+         ["1", None, "0", "2.5", "1"]),
+    ],
+)  # fmt: skip
+def test_labels_of_parquet(collect, labels, said):
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"text": TEXTS, "label": labels}), buffer)
+    source = {**collect.write("m.parquet", buffer.getvalue()), "label_column": "label"}
+    assert [d["label"] for d in collect(source)[0]] == said * 2
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string()), pa.binary(),
+     pa.large_binary(), pa.binary_view(), pa.dictionary(pa.int8(), pa.binary())],
+    ids=str,
+)  # fmt: skip
+def test_texts_of_parquet(collect, kind):
+    texts = [f"{text} 영화" for text in TEXTS]
+    buffer = io.BytesIO()
+    encoded = pa.array([text.encode() for text in texts])
+    if pa.types.is_dictionary(kind):
+        column = encoded.cast(kind.value_type).dictionary_encode().cast(kind)
+    else:
+        column = encoded.cast(kind)
+    pq.write_table(pa.table({"text": column}), buffer)
+    documents, _ = collect(collect.write("m.parquet", buffer.getvalue()))
+    assert [d["text"] for d in documents] == texts
+
+
+def test_bytes_of_parquet_in_another_encoding(collect):
+    texts = [f"{text} 영화" for text in TEXTS]
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"text": [text.encode("cp949") for text in texts]}), buffer)
+    source = collect.write("m.parquet", buffer.getvalue())
+    with pytest.raises(
+        StageError, match=r"m\.parquet row 1: column 'text' holds bytes that are no"
+    ):
+        collect(source)
+    documents, _ = collect({**source, "encoding": "cp949"})
+    assert [d["text"] for d in documents] == texts
+
+
+def test_column_of_parquet_that_is_no_text_is_told(collect):
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"text": [["a", "b"]] * 10}), buffer)
+    source = collect.write("m.parquet", buffer.getvalue())
+    with pytest.raises(StageError, match=r"column 'text' of raw/m\.parquet is of the type list<"):
+        collect(source)
+
+
+def test_objects_may_lack_keys_that_others_have(collect):
+    rows = [{"id": f"r{n}", "title": "Title", "text": t, "label": "a"} for n, t in enumerate(TEXTS)]
+    del rows[0]["label"], rows[0]["id"], rows[1]["title"], rows[2]["text"], rows[3]["title"]
+    rows[3]["text"] = None
+    source = {**collect.write("m.jsonl", "\n".join(map(json.dumps, rows))), **COLUMNS}
+    documents, metrics = collect({**source, "text_column": ["title", "text"]},
+                                 corpus={"min_words": 1})  # fmt: skip
+    assert [(d["doc_id"], d["label"]) for d in documents[:3]] == [
+        ("m#1", None), ("r1", "a"), ("r2", "a")
+    ]  # fmt: skip
+    assert [d["text"] for d in documents[:3]] == [f"Title {TEXTS[0]}", TEXTS[1], "Title"]
+    assert metrics["dropped"]["malformed"] == 1
+    with pytest.raises(StageError, match=r"m\.jsonl has no column 'lable' \(it has: .*label"):
+        collect({**source, "label_column": "lable"})
+
+
+def dump(pages: str, siteinfo: str) -> bytes:
+    return (
+        '<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" xml:lang="ko">'
+        f"<siteinfo>{siteinfo}</siteinfo>{pages}</mediawiki>"
+    ).encode()
+
+
+def page(title: str, text: str, ns: int = 0, more: str = "") -> str:
+    return (
+        f"<page><title>{title}</title><ns>{ns}</ns><id>1</id>{more}"
+        f"<revision><id>1</id><text>{text}</text></revision></page>"
+    )
+
+
+NAMESPACES = (
+    '<namespaces><namespace key="0" /><namespace key="6">Datei</namespace>'
+    '<namespace key="14">분류 모음</namespace></namespaces>'
+)
+
+
+@pytest.mark.parametrize("siteinfo", ["", NAMESPACES])
+def test_dump_in_the_words_of_its_own_wiki(collect, siteinfo):
+    pages = page("옛 이름", "#넘겨주기 [[새 이름]] {{R}}") + page(
+        "Old", "#REDIRECT[[New name here]]"
+    )
+    pages += page("Alt", "#WEITERLEITUNG [[Neu und alt]]", more='<redirect title="Neu" />')
+    pages += page("분류:마을", "분류에 대한 글 하나", ns=14)
+    for n, text in enumerate(TEXTS):
+        end = "[[분류:오래된 마을들의 목록]]\n[[Category:Old places of it]]"
+        if siteinfo:
+            end += "\n[[분류_모음:오래된 마을 모두]]\n[[Datei:a.jpg|thumb|caption of it]]"
+        pages += page(f"마을{n}", f"'''{text}'''\n\n[[파일:b.jpg|섬네일|]]\n{end}")
+    documents, _ = collect(collect.write("kowiki.xml", dump(pages, siteinfo)))
+    texts = [d["text"] for d in documents if d["text"] != "caption of it"]
+    assert texts == TEXTS
+    assert len(documents) == len(TEXTS) + bool(siteinfo)  # captions alike are duplicates
+    assert documents[0]["label"] == "마을0"
 
 
 def test_open_quotation_mark_swallows_nothing(collect):

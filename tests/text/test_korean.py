@@ -80,6 +80,15 @@ def test_own_words_are_known(tokenize):
     assert "꿀잼" in tokenize("완전 꿀잼이다", words="꿀잼\tNNG\n")[0][0]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp949", "utf-16"])
+def test_dictionary_as_editors_save_it(tmp_path, encoding):
+    path = tmp_path / "words.tsv"
+    path.write_bytes("꿀잼보장\tNNG\r\n혼밥러\tNNG\r\n".encode(encoding))
+    text = pa.array(["이 영화는 꿀잼보장 이고 혼밥러 추천"])
+    (tokens,) = Tokenizer(path, **OPTIONS)([text])
+    assert {"꿀잼보장", "혼밥러"} <= set(tokens.distinct.to_pylist())
+
+
 def test_bad_dictionary_is_told(tokenize):
     with pytest.raises(StageError, match=r"words\.tsv: a line is not word, tab, tag"):
         tokenize("무엇", words="꿀잼 NNG\n")

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from stages.text.cleaning.splits import NOT_GIVEN, TEST, TRAIN, VALIDATION, draw_splits
+from stages.text.cleaning.splits import (
+    NOT_GIVEN,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    draw_splits,
+)
+from stages.text.sources.corpus import split_named
 
 
 def draw(n, validation=0.1, test=0.2, seed=1, given=None, units=None, strata=None):
@@ -43,6 +50,38 @@ def test_given_splits_stay_and_validation_comes_from_train():
     assert (splits[:80] == VALIDATION).sum() == 8
     complete = [TRAIN, VALIDATION, TEST]
     assert draw(3, given=complete).tolist() == complete
+
+
+@pytest.mark.parametrize(
+    ("given", "sizes"),
+    [
+        ([TRAIN] * 80 + [VALIDATION] * 20, (64, 20, 16)),
+        ([TRAIN] * 100, (70, 10, 20)),
+        ([TRAIN] * 80 + [VALIDATION] * 10 + [TEST] * 10, (80, 10, 10)),
+    ],
+)
+def test_what_the_source_does_not_give_is_drawn_from_train(given, sizes):
+    splits = draw(100, given=given)
+    assert tuple(int((splits == split).sum()) for split in (TRAIN, VALIDATION, TEST)) == sizes
+    others = np.array(given) != TRAIN
+    assert (splits[others] == np.array(given)[others]).all()
+
+
+@pytest.mark.parametrize(
+    ("names", "split"),
+    [
+        (["train", "Training", " TRAIN "], "train"),
+        (["validation", "valid", "val", "dev", "development"], "validation"),
+        (["test", "testing"], "test"),
+    ],
+)
+def test_names_of_splits(names, split):
+    assert {split_named(name) for name in names} == {split}
+
+
+def test_other_names_are_no_splits():
+    with pytest.raises(ValueError, match="the split is 'heldout'; there are: train, validation, t"):
+        split_named("heldout")
 
 
 def test_seed_decides():

@@ -7,7 +7,7 @@ import yaml
 from corpora import CORPUS
 
 from stages.core.errors import StageError
-from stages.text import describe, tokenize
+from stages.text import profile_corpus, tokenize
 from stages.text.contracts import DOCUMENTS
 
 ROWS = [
@@ -17,7 +17,7 @@ ROWS = [
     ("a#4", "validation", "The bird sat.", None),
     ("a#5", "test", "cat", None),
 ]
-DESCRIBE = {"examples": 10, "labels": 8, "words_per_label": 3, "prior": 1.0}
+PROFILE = {"examples": 10, "labels": 8, "words_per_label": 3, "prior": 1.0}
 
 
 @pytest.fixture
@@ -38,11 +38,18 @@ def run(tmp_path, monkeypatch):
                        "correct_spacing": False, **(korean or {})},
             **changes,
         }  # fmt: skip
-        params = {"text": {"tokenize": section, "describe": DESCRIBE}}
+        params = {"text": {"tokenize": section, "profile_corpus": PROFILE}}
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
-        names = ["corpus.yaml", "words.tsv", "documents.parquet", "tokens.parquet"]
-        names += ["vocabulary.parquet", "metrics.json", "validation.json"]
-        tokenize.main([*names, "--params", "text.tokenize"])
+        tokenize.main(
+            params="text.tokenize",
+            corpus="corpus.yaml",
+            korean_words="words.tsv",
+            documents="documents.parquet",
+            tokens="tokens.parquet",
+            vocabulary="vocabulary.parquet",
+            metrics="metrics.json",
+            validation="validation.json",
+        )
         return (
             pq.read_table("tokens.parquet").to_pylist(),
             pq.read_table("vocabulary.parquet").to_pylist(),
@@ -128,9 +135,13 @@ def test_korean_is_one_value_away(run):
 
 def described(folder):
     tables = ["documents", "tokens", "vocabulary", "lengths", "growth", "label_words", "examples"]
-    paths = [f"{name}.parquet" for name in tables]
-    describe.main([*paths, "described.json", "check.json", "--params", "text.describe"])
-    metrics = json.loads((folder / "described.json").read_text())
+    profile_corpus.main(
+        params="text.profile_corpus",
+        **{name: f"{name}.parquet" for name in tables},
+        metrics="profile.json",
+        validation="check.json",
+    )
+    metrics = json.loads((folder / "profile.json").read_text())
     return {name: pq.read_table(f"{name}.parquet").to_pylist() for name in tables[3:]}, metrics
 
 
@@ -179,7 +190,7 @@ def test_power_law_is_fitted():
     import numpy as np
 
     ranks = np.arange(1, 5001)
-    exponent, factor = describe.fit_zipf(1_000_000 / ranks**1.1)
+    exponent, factor = profile_corpus.fit_zipf(1_000_000 / ranks**1.1)
     assert exponent == pytest.approx(-1.1)
     assert factor == pytest.approx(1_000_000)
 
@@ -187,7 +198,7 @@ def test_power_law_is_fitted():
 def test_specific_words_are_those_of_the_label():
     import numpy as np
 
-    scores = describe.specific_words(np.array([[90, 10, 50, 0], [10, 90, 50, 0]]), prior=10)
+    scores = profile_corpus.specific_words(np.array([[90, 10, 50, 0], [10, 90, 50, 0]]), prior=10)
     assert scores[0].argmax() == 0
     assert scores[1].argmax() == 1
     assert scores[:, 2:] == pytest.approx(0)

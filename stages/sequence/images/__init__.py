@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.core.errors import StageError
+from stages.core.raw import find
 
 SCIKIT_LEARN = "scikit-learn"
 # First number of a file of labels and of images, by dimensions: the bytes 0, 0, 8 for unsigned
@@ -48,7 +49,7 @@ def read_images(source: str, raw: Path) -> Images:
 
         digits = load_digits()
         return Images((digits.images / 16).astype(np.float32), digits.target, None)
-    folder = raw / source
+    folder = find(raw, source)
     if not folder.is_dir():
         raise StageError(
             f"{folder} is not a folder: put the IDX files there, or set source to {SCIKIT_LEARN}"

@@ -8,6 +8,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from stages.text.contracts import PLACEHOLDERS
+from stages.text.sources.corpus import Markup
+from stages.text.sources.wiki import wiki_lines
+
 Handling = Literal["keep", "remove", "replace"]
 
 # Letters that UTF-8 turns into when it is read as Windows-1252: only where one of them is, a closer
@@ -30,14 +34,27 @@ _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f]+")
 _HIDDEN_HTML = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 _INLINE_TAG = re.compile(r"</?(?:a|b|i|u|s|em|strong|span|font|small|sup|sub)(?:\s[^<>]*)?>", re.I)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
+# Typesetting joins these letters; text taken out of a PDF keeps them joined.
+_LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl",
+              0xFB05: "st", 0xFB06: "st"}  # fmt: skip
+_LIGATURE = re.compile("[\ufb00-\ufb06]")
+# `&region=` in an address is not `&reg;`: as in HTML5's attributes, an entity without semicolon
+# that goes on with a letter, a digit or an equals sign is none.
+_PARAMETER = re.compile(r"&(?=[a-zA-Z][a-zA-Z0-9]*=)")
+_ADDRESS = re.compile(r"(?:https?://|ftp://|www\.)[^\s<>\"']+")
+_NAME_IN_ADDRESS = re.compile(r"&(?=[a-zA-Z][a-zA-Z0-9]*(?![a-zA-Z0-9;]))")
+# Entities without their ampersand. In HTML, only what nobody writes but for an entity; in escaped
+# HTML, all of the usual ones.
+_LOST_APOSTROPHE = re.compile(r"(?<!&)(?<!&amp;) ?#39;(?=(?:[stmd]|ll|re|ve)\b)")
+_LOST_AMPERSAND = re.compile(r"(?=(?:quot|apos|nbsp);|#\d{2,4};\w)(?<![\w&])(?<!&amp;)")
+_ANY_LOST_AMPERSAND = re.compile(
+    r"(?<![\w&])(?<!&amp;)(?=(?:quot|apos|nbsp|amp|lt|gt);|#(?:\d{2,4}|[xX][\da-fA-F]{2,4});)"
+)
+# A line break written as backslash and n, known by a blank line or the end of a sentence before it.
+_WRITTEN_BREAK = re.compile(r"\\n\\n|[.!?]\\n")
 _URL = re.compile(r"\b(?:https?://|ftp://|www\.)[^\s<>\"']*[^\s<>\"'.,;:!?)\]]")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _NUMBER = re.compile(r"(?<!\w)[-+]?\d+(?:[.,:]\d+)*(?!\w)")
-_WIKI_HEADING = re.compile(r"^=+[^=].*=+$")
-_WIKI_BULLET = re.compile(r"^[*#:;]+\s*")
-_WIKI_QUOTES = re.compile(r"'{2,}")
-
-PLACEHOLDERS = {"urls": "<url>", "emails": "<email>", "numbers": "<number>"}
 
 
 class Rules(BaseModel):
@@ -45,23 +62,39 @@ class Rules(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    markup: Literal["none", "html", "wiki"]
+    markup: Markup
+    line_break: str | None = None
     urls: Handling
     emails: Handling
     numbers: Handling
 
 
-def wiki_lines(markup: str) -> list[str]:
-    """Return the lines of wiki markup that hold running text, without the markup."""
-    # Imported here: it costs a second, and only wiki text needs it.
-    from gensim.corpora.wikicorpus import filter_wiki
+def _may_have_entities(text: str) -> bool:
+    # A test that costs little and is nearly always right.
+    return "&" in text or (
+        ";" in text and ("#" in text or "quot;" in text or "apos;" in text or "nbsp;" in text)
+    )
 
-    lines = (line.strip() for line in filter_wiki(markup).split("\n"))
-    return [
-        _WIKI_QUOTES.sub("", _WIKI_BULLET.sub("", line))
-        for line in lines
-        if line and not _WIKI_HEADING.match(line) and line[0] not in "|!{}"
-    ]
+
+def _unescaped(text: str, lost_ampersand: re.Pattern[str]) -> str:
+    """Return `text` with characters for its entities, those without an ampersand too."""
+    if "&" in text:
+        text = _PARAMETER.sub("&amp;", text)
+        if "://" in text or "www." in text:
+            text = _ADDRESS.sub(lambda address: _NAME_IN_ADDRESS.sub("&amp;", address[0]), text)
+    if "#39;" in text:
+        text = _LOST_APOSTROPHE.sub("'", text)
+    return html.unescape(lost_ampersand.sub("&", text))
+
+
+def without_escaped_html(text: str) -> str:
+    """Return `text` without its tags, which were escaped as if they were text, once or more."""
+    for _ in range(3):
+        unescaped = _unescaped(text, _ANY_LOST_AMPERSAND)
+        if unescaped == text:
+            break
+        text = unescaped
+    return without_html(text)
 
 
 def without_html(text: str) -> str:
@@ -74,7 +107,7 @@ def without_html(text: str) -> str:
             text = _TAG.sub(" ", _INLINE_TAG.sub("", text))
         else:
             text = without_breaks
-    return html.unescape(text)
+    return _unescaped(text, _LOST_AMPERSAND) if _may_have_entities(text) else text
 
 
 def clean(text: str, rules: Rules) -> tuple[str, list[str]]:
@@ -104,8 +137,15 @@ def clean(text: str, rules: Rules) -> tuple[str, list[str]]:
             change("mojibake", ftfy.fix_encoding)
         if _HIGH_CONTROL.search(special):
             change("mojibake", lambda t: _HIGH_CONTROL.sub(lambda m: _WINDOWS_1252[ord(m[0])], t))
-    if rules.markup == "html" and ("<" in text or "&" in text):
-        change("markup", without_html)
+    if rules.line_break:
+        change("line_break", lambda t: t.replace(rules.line_break, "\n"))
+    if rules.markup == "html":
+        if "\\" in text and _WRITTEN_BREAK.search(text):
+            change("line_break", lambda t: t.replace("\\n", "\n"))
+        if "<" in text or _may_have_entities(text):
+            change("markup", without_html)
+    elif rules.markup == "escaped_html":
+        change("markup", without_escaped_html)
     elif rules.markup == "wiki":
         change("markup", lambda t: "\n".join(wiki_lines(t)))
     special = _without_ascii(text)
@@ -113,6 +153,8 @@ def clean(text: str, rules: Rules) -> tuple[str, list[str]]:
         # Before NFC, whose time grows with the square of a run of marks.
         if _MARK_FLOOD.search(special):
             change("mark_flood", lambda t: _MARK_FLOOD.sub(r"\1", t))
+        if _LIGATURE.search(special):
+            change("ligature", lambda t: t.translate(_LIGATURES))
         if _INVISIBLE.search(special):
             change("invisible", lambda t: _INVISIBLE.sub("", t))
         if not unicodedata.is_normalized("NFC", text):

@@ -35,7 +35,7 @@ def band_rows(similarity: float) -> int:
 
 
 def sketch(texts: pa.Array, rows: int) -> pa.Table:
-    """Return what is compared of some documents; case and all but letters and digits do not count.
+    """Return what is compared of some documents; case and punctuation do not count.
 
     The columns are `key`, the hash of a document's words; `bands`, the hash of each band of its
     sketch, 0 in a document of fewer words than a shingle; `bits`, one of each bin; `full`, how many
@@ -56,16 +56,26 @@ def sketch(texts: pa.Array, rows: int) -> pa.Table:
 
 def _hashed_words(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """Return the hashes of all words, document n from place ends[n] to ends[n + 1], and `ends`."""
-    # Each distinct string is brought to its letters and digits once.
+    # Each distinct string is brought to its letters, digits and symbols (emoji) once.
     parts = pc.split_pattern(texts, " ")
     distinct = parts.flatten().dictionary_encode()
-    letters = pc.replace_substring_regex(pc.utf8_lower(distinct.dictionary), r"[^\pL\pM\pN]+", "")
-    is_word = pc.greater(pc.binary_length(letters), 0).to_numpy(zero_copy_only=False)
+    lower = pc.utf8_lower(distinct.dictionary)
+    letters = pc.replace_substring_regex(lower, r"[^\pL\pM\pN\p{So}]+", "")
+    is_word = pc.match_substring_regex(letters, r"[^\pM]").to_numpy(zero_copy_only=False)
     hash_of = pd.util.hash_array(letters.to_numpy(zero_copy_only=False), categorize=False)
     which = distinct.indices.to_numpy()
     in_words = is_word[which]
-    ends = np.concatenate([[0], np.cumsum(in_words)])[parts.offsets.to_numpy()]
-    return hash_of[which[in_words]], ends
+    offsets = parts.offsets.to_numpy()
+    ends = np.concatenate([[0], np.cumsum(in_words)])[offsets]
+    hashes = hash_of[which]
+    if (wordless := np.diff(ends) == 0).any():
+        # A text of punctuation alone, such as ^^ or :(, is what it is.
+        whole = np.repeat(wordless, np.diff(offsets))
+        hash_whole = pd.util.hash_array(lower.to_numpy(zero_copy_only=False), categorize=False)
+        hashes[whole] = hash_whole[which[whole]]
+        in_words |= whole
+        ends = np.concatenate([[0], np.cumsum(in_words)])[offsets]
+    return hashes[in_words], ends
 
 
 def _shingles(hashes: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

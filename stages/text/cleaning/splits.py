@@ -16,8 +16,8 @@ def draw_splits(
 ) -> np.ndarray:
     """Return the split of each document, of shape (documents,).
 
-    Splits that the source gives stay. Where it gives train and test alone, validation is drawn
-    from train. Every stratum is drawn from in proportion, however small it is.
+    Splits that the source gives stay, but that validation and test are drawn from train where it
+    gives train without them. Every stratum is drawn from in proportion, however small it is.
 
     Args:
         given: the split that the source says or NOT_GIVEN, of shape (documents,).
@@ -32,8 +32,10 @@ def draw_splits(
     generator = np.random.default_rng(seed)
     open_ = given == NOT_GIVEN
     _draw(splits, open_, units, strata, validation_share, test_share, generator)
-    if (given == TRAIN).any() and not (given == VALIDATION).any():
-        _draw(splits, given == TRAIN, units, strata, validation_share, 0.0, generator)
+    missing_validation, missing_test = (not (given == split).any() for split in (VALIDATION, TEST))
+    if (given == TRAIN).any() and (missing_validation or missing_test):
+        shares = validation_share * missing_validation, test_share * missing_test
+        _draw(splits, given == TRAIN, units, strata, *shares, generator)
     return splits
 
 

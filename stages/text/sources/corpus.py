@@ -2,13 +2,33 @@
 
 import codecs
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from stages.core.params import Params
+from stages.core.raw import InnerPath
+from stages.text.contracts import SPLITS
 
 Split = Literal["train", "validation", "test"]
+Markup = Literal["none", "html", "escaped_html", "wiki"]
+_OTHER_NAMES = {"training": "train", "valid": "validation", "val": "validation",
+                "dev": "validation", "development": "validation", "testing": "test"}  # fmt: skip
+
+
+def split_named(name: str) -> str:
+    """Return the split that a source calls `name`.
+
+    Raises:
+        ValueError: no split has that name.
+    """
+    plain = name.strip().lower()
+    split = _OTHER_NAMES.get(plain, plain)
+    if split not in SPLITS:
+        raise ValueError(
+            f"the split is '{name}'; there are: {', '.join(SPLITS)} (or: {', '.join(_OTHER_NAMES)})"
+        )
+    return split
 
 
 def _known_encoding(name: str) -> str:
@@ -26,11 +46,16 @@ def _pattern(text: str) -> str:
     return text
 
 
+def _split(name: Any) -> Any:
+    return split_named(name) if isinstance(name, str) else name
+
+
 class Source(Params):
     """Files of a corpus that are read alike; what is left out is not there or found out.
 
     Attributes:
-        path: a file, folder or archive: in `data/raw`, or in `package` where that is given.
+        path: a file, folder or archive: in `data/raw`, or in `package` where that is given; what
+            is elsewhere is copied into `data/raw`, where DVC notices when it changes.
         package: an installed Python package that holds the file.
         url: where the file is fetched from; `sha256` says that it is the right one.
         sha256: of the file at `url`.
@@ -47,7 +72,7 @@ class Source(Params):
         split: the split of all that the source holds.
     """
 
-    path: str | None = None
+    path: InnerPath | None = None
     package: str | None = None
     url: str | None = None
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
@@ -60,7 +85,7 @@ class Source(Params):
     label_column: str | None = None
     id_column: str | None = None
     split_column: str | None = None
-    split: Split | None = None
+    split: Annotated[Split | None, BeforeValidator(_split)] = None
 
     @model_validator(mode="after")
     def _has_a_place(self) -> "Source":
@@ -80,7 +105,10 @@ class Corpus(Params):
         homepage: where it is described.
         language: how it is tokenized.
         min_words: documents of fewer words, set apart by white space, are dropped.
-        markup: what is taken out of the texts.
+        markup: what is taken out of the texts: `html`; `escaped_html`, which was escaped as if its
+            tags were text, or whose entities have lost their ampersand; `wiki`; or `none`.
+        line_break: characters that the texts have for a line break inside them, such as a
+            backslash and an n.
         sources: where it is, read in this order.
     """
 
@@ -89,5 +117,6 @@ class Corpus(Params):
     homepage: str | None = None
     language: Literal["english", "korean"]
     min_words: int = Field(ge=1)
-    markup: Literal["none", "html", "wiki"]
+    markup: Markup
+    line_break: Annotated[str, Field(min_length=1)] | None = None
     sources: list[Source] = Field(min_length=1)

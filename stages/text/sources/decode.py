@@ -1,4 +1,4 @@
-"""Bytes to text: unpacked, in the encoding they are probably in, with nothing lost unseen."""
+"""Bytes to text: unpacked, each line in the encoding it is in, with nothing lost unseen."""
 
 import bz2
 import codecs
@@ -6,6 +6,8 @@ import gzip
 import io
 import lzma
 import re
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,21 +15,34 @@ import pyarrow as pa
 
 COMPRESSIONS = {".gz", ".bz2", ".xz", ".zst"}
 SAMPLE_BYTES = 1 << 18
-# Those of the languages that are tokenized here; ASCII is itself in each, so that no guess can turn
-# plain text into nonsense.
-_GUESSED = ["ascii", "cp949", "cp1252"]
-_BOMS = {
-    codecs.BOM_UTF8: "utf-8-sig",
+# Without a line end or a space, so many bytes are decoded at once at most.
+_LONGEST_BLOCK = 4 * SAMPLE_BYTES
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark it begins with
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+# A line of any of these ends in the same bytes, so that each can be decoded by itself.
+_BY_LINE = ("utf-8", "cp949", "cp1252")
+_WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
+_ASCII = bytes(range(0x80))
+# Syllables of KS X 1001 and jamo in CP949; Western letters seldom come in such pairs.
+_HANGUL = re.compile(rb"[\xa4\xb0-\xc8][\xa1-\xfe]")
+# In Windows-1252; in CP949 the last two bytes are a syllable, which Latin letters do not surround.
+_APOSTROPHE = re.compile(rb"[A-Za-z]\x92[A-Za-z]")
+_SYLLABLE = re.compile("[가-힣]")
+_FIRST_WIDE = "\u0800"  # from here on, a character takes three bytes of UTF-8
+_REPLACEMENT = "\ufffd".encode()
+
+# Takes a reason, the number of a first line, how many lines, and what to say of them.
+Note = Callable[[str, int, int, str], None]
 
 
 def decompressed(stream: BinaryIO, name: str) -> BinaryIO:
     """Return `stream` unpacked as the ending of `name` says."""
-    match Path(name).suffix:
+    match Path(name).suffix.lower():
         case ".gz":
             return gzip.GzipFile(fileobj=stream)
         case ".bz2":
@@ -39,49 +54,242 @@ def decompressed(stream: BinaryIO, name: str) -> BinaryIO:
     return stream
 
 
-class _Rejoined(io.RawIOBase):
-    """A stream whose first bytes have been read already."""
+class _Joined(io.RawIOBase):
+    """Blocks of bytes as one stream."""
 
-    def __init__(self, head: bytes, rest: BinaryIO):
-        self._head = head
-        self._rest = rest
+    def __init__(self, blocks: Iterator[bytes]):
+        self._blocks = blocks
+        self._block = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray) -> int:
-        chunk = self._head[: len(buffer)] or self._rest.read(len(buffer))
-        self._head = self._head[len(buffer) :]
-        buffer[: len(chunk)] = chunk
-        return len(chunk)
+        while not self._block:
+            block = next(self._blocks, None)
+            if block is None:
+                return 0
+            self._block = memoryview(block)
+        size = min(len(buffer), len(self._block))
+        buffer[:size] = self._block[:size]
+        self._block = self._block[size:]
+        return size
 
 
-def decoded(stream: BinaryIO, encoding: str | None, newline: str | None) -> io.TextIOWrapper:
-    """Return `stream` as text; bytes that mean nothing become U+FFFD."""
+def decoded(
+    stream: BinaryIO, encoding: str | None, newline: str | None, note: Note
+) -> io.TextIOWrapper:
+    """Return `stream` as text, without byte order marks; what means nothing becomes U+FFFD.
+
+    Args:
+        stream: the bytes of a file.
+        encoding: the one it is in; None finds it out and, where lines of UTF-8, CP949 and
+            Windows-1252 are mixed, decodes each as what it is.
+        newline: as for `open`.
+        note: is told which lines are in another encoding than the file (`other_encoding`), cannot
+            be decoded (`undecodable_line`) or begin with a mark amid the file (`inner_mark`).
+    """
     head = stream.read(SAMPLE_BYTES)
+    raw = chain([head], iter(lambda: stream.read(SAMPLE_BYTES), b""))
+    found = encoding or detect_encoding(head)
+    by_line = encoding is None and found in _BY_LINE
+    if not by_line:
+        raw = _in_utf8(raw, found)
+    blocks = _lines(raw, found, by_line, newline != "\n", note)
     return io.TextIOWrapper(
-        io.BufferedReader(_Rejoined(head, stream), SAMPLE_BYTES),
-        encoding=encoding or detect_encoding(head),
-        errors="replace",
-        newline=newline,
+        io.BufferedReader(_Joined(blocks), SAMPLE_BYTES), "utf-8", "replace", newline
     )
 
 
 def detect_encoding(head: bytes) -> str:
-    """Return the encoding that the first bytes of a file are probably in.
+    """Return the encoding that most of the first bytes of a file are probably in.
 
-    A byte order mark decides; else UTF-8, unless more of what is not ASCII breaks its rules than
-    keeps them; else what charset-normalizer finds.
+    A byte order mark decides; else UTF-16 or UTF-32 where that makes sense of NUL bytes; else
+    UTF-8, unless more of what is not ASCII breaks its rules than keeps them; else CP949 or
+    Windows-1252. ASCII is itself in each of the last three, so that no guess can turn plain text
+    into nonsense.
     """
-    for mark, encoding in _BOMS.items():
+    for mark, encoding in _MARKS.items():
         if head.startswith(mark):
             return encoding
+    if b"\0" in head:
+        for encoding in _WIDE:
+            text = head.decode(encoding, "replace")
+            # Letters of our languages are nearly all that is in it; those of others come of chance.
+            ours = sum(" " <= c <= "~" or c in "\t\r\n" or "가" <= c <= "힣" for c in text)
+            if 2 * ours > len(text):
+                return encoding
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(head)
-    broken = text.count("\ufffd")
-    if 2 * broken <= sum(map(len, re.findall(r"[^\x00-\x7f]+", text))):
+    if _mostly_readable(text):
         return "utf-8"
-    # Imported here: most files need no guess.
-    import charset_normalizer
+    others = b"".join(line for line in head.splitlines(True) if not _is_readable(line, "utf-8"))
+    return "cp949" if looks_korean(others) else "cp1252"
 
-    best = charset_normalizer.from_bytes(head, cp_isolation=_GUESSED).best()
-    return best.encoding if best else "utf-8"
+
+def looks_korean(raw: bytes) -> bool:
+    """Return whether most bytes that are not ASCII come in pairs that are Hangul in CP949."""
+    return 4 * len(_HANGUL.findall(raw)) > len(raw.translate(None, _ASCII))
+
+
+def _mostly_readable(text: str, first: str = "\x80") -> bool:
+    """Return whether of what is not ASCII, at least half is from `first` on and not U+FFFD."""
+    broken = text.count("\ufffd")
+    return broken <= sum(map(len, re.findall(rf"[{first}-\ufffc\ufffe-\U0010ffff]+", text)))
+
+
+def _in_utf8(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    for block in blocks:
+        yield _encoded(decoder.decode(block))
+    yield _encoded(decoder.decode(b"", True))
+
+
+def _encoded(text: str) -> bytes:
+    # UTF-7 and the like may yield surrogates, which are no characters.
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace").encode()
+
+
+def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield bytes in blocks that end with a line, or with a word in a line that is longer."""
+    rest = b""
+    for block in blocks:
+        rest += block
+        # A last \r may be half of a line end.
+        end = 1 + max(rest.rfind(b"\n"), rest.rfind(b"\r", 0, max(0, len(rest) - 1)))
+        end = end or 1 + rest.rfind(b" ")
+        if not end and len(rest) > _LONGEST_BLOCK:
+            # Not amid a character of UTF-8, which begins with a byte from C0 on.
+            end = len(rest) - next((n for n in (1, 2, 3, 4) if rest[-n] >= 0xC0), 0)
+        if end:
+            yield rest[:end]
+            rest = rest[end:]
+    yield rest
+
+
+def _lines(
+    blocks: Iterable[bytes], encoding: str, by_line: bool, universal: bool, note: Note
+) -> Iterator[bytes]:
+    """Yield blocks of lines in UTF-8; `note` is told of lines as `decoded` says.
+
+    `universal` says whether a lone carriage return ends a line too.
+    """
+    first, starts_line = 1, True
+    note = _once(note)
+    for block in _whole_lines(blocks):
+        if codecs.BOM_UTF8 in block:
+            block = _without_marks(block, first, starts_line, universal, note)
+        if (
+            by_line
+            and not block.isascii()
+            and not (encoding == "utf-8" and _is_readable(block, "utf-8"))
+        ):
+            block = _repaired(_split(block, universal), encoding, first, note)
+        if _REPLACEMENT in block:
+            lines = _split(block, universal)
+            what = f"some of it cannot be read as {encoding}"
+            lost = {n: what for n, line in enumerate(lines, first) if _REPLACEMENT in line}
+            _note_runs(lost, note, "undecodable_line")
+        yield block
+        first += block.count(b"\n")
+        if universal:
+            first += block.count(b"\r") - block.count(b"\r\n")
+        starts_line = block.endswith((b"\n", b"\r")) if block else starts_line
+
+
+def _split(block: bytes, universal: bool) -> list[bytes]:
+    return block.splitlines(True) if universal else io.BytesIO(block).readlines()
+
+
+def _is_readable(raw: bytes, encoding: str) -> bool:
+    try:
+        raw.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _repaired(lines: list[bytes], encoding: str, first: int, note: Note) -> bytes:
+    """Return lines in UTF-8, each decoded as what it is."""
+    texts = [line.decode("utf-8", "replace") for line in lines]
+    bad = b"".join(
+        line for line, text in zip(lines, texts, strict=True)
+        if "\ufffd" in text and not _mostly_readable(text)
+    )  # fmt: skip
+    korean = looks_korean(bad) or encoding == "cp949"
+    korean_in_utf8 = any("\ufffd" not in text and _SYLLABLE.search(text) for text in texts)
+    others: dict[int, str] = {}
+    for number, (line, text) in enumerate(zip(lines, texts, strict=True)):
+        if line.isascii():
+            continue
+        # A syllable or two of CP949 may by chance be UTF-8, but only of characters of two bytes.
+        by_chance = korean and not korean_in_utf8 and max(text) < _FIRST_WIDE
+        found = _line_encoding(line, text, korean, by_chance)
+        if found != "utf-8":
+            texts[number] = line.decode(found, "replace")
+        if found != encoding:
+            others[first + number] = f"read as {found}, unlike the file, which is {encoding}"
+    _note_runs(others, note, "other_encoding")
+    return "".join(texts).encode()
+
+
+def _line_encoding(line: bytes, text: str, korean: bool, by_chance: bool) -> str:
+    """Return the encoding of a line, `text` being what it is in UTF-8.
+
+    Args:
+        line: the bytes of the line, not all of them ASCII.
+        text: the line decoded as UTF-8, with U+FFFD for what is not.
+        korean: whether lines around it that are not UTF-8 are Korean in CP949.
+        by_chance: whether that it is UTF-8 means nothing.
+    """
+    if "\ufffd" not in text:
+        if not by_chance:
+            return "utf-8"
+    elif korean and looks_korean(line) and _is_readable(line, "cp949"):
+        return "cp949"
+    elif _mostly_readable(text, _FIRST_WIDE if korean else "\x80"):
+        return "utf-8"
+    if looks_korean(line):
+        return "cp949"
+    if korean and not _APOSTROPHE.search(line) and _is_readable(line, "cp949"):
+        return "cp949"
+    return "cp1252"
+
+
+def _without_marks(
+    block: bytes, first: int, starts_line: bool, universal: bool, note: Note
+) -> bytes:
+    """Return a block without the byte order marks at the beginning of lines."""
+    lines = _split(block, universal)
+    marked = {}
+    for number, line in enumerate(lines):
+        if line.startswith(codecs.BOM_UTF8) and (number or starts_line):
+            while lines[number].startswith(codecs.BOM_UTF8):
+                lines[number] = lines[number].removeprefix(codecs.BOM_UTF8)
+            if first + number > 1:
+                marked[first + number] = "a byte order mark amid the file"
+    _note_runs(marked, note, "inner_mark")
+    return b"".join(lines)
+
+
+def _note_runs(lines: dict[int, str], note: Note, reason: str) -> None:
+    """Tell what there is to say of lines, of those that follow each other together."""
+    numbers = list(lines)
+    begin = 0
+    for end in range(1, len(numbers) + 1):
+        before = numbers[end - 1]
+        if lines.get(before + 1) != lines[before]:
+            note(reason, numbers[begin], end - begin, lines[before])
+            begin = end
+
+
+def _once(note: Note) -> Note:
+    """Return `note` without lines it was told of: a long one may lie in several blocks."""
+    last: dict[str, int] = {}
+
+    def tell(reason: str, first: int, number: int, what: str) -> None:
+        known = last.get(reason) == first
+        last[reason] = first + number - 1
+        if number > known:
+            note(reason, first + known, number - known, what)
+
+    return tell

@@ -1,34 +1,35 @@
 """Where documents come from: files of packages, of `data/raw` and of the network, in any format."""
 
-import gzip
 import importlib.util
-import lzma
+import os
 import re
-import tarfile
-import zipfile
-import zlib
+import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
-from xml.etree.ElementTree import ParseError
-
-import pyarrow as pa
 
 from stages.core.errors import StageError
+from stages.core.raw import find
 from stages.text.sources.corpus import Corpus, Source
 from stages.text.sources.decode import COMPRESSIONS, decompressed
-from stages.text.sources.formats import READERS, Losses, Record
+from stages.text.sources.formats import READERS, Losses, Record, given_split
+from stages.text.sources.members import (
+    ARCHIVES,
+    HIDDEN,
+    OTHER_ARCHIVES,
+    archive_members,
+    explained,
+    folder_members,
+    refuse_other,
+)
 
 # The environment variable that says where fetched files are kept, instead of the user's cache.
 CACHE_VARIABLE = "ETUDE_CACHE"
-_ARCHIVES = re.compile(r"\.(zip|tar|tgz|tar\.(gz|bz2|xz))$")
 _FORMATS = {
     ".txt": "text", ".text": "text", ".md": "text", ".csv": "csv", ".tsv": "tsv",
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".xml": "mediawiki",
 }  # fmt: skip
-_DAMAGES = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, tarfile.TarError,
-            zipfile.BadZipFile, pa.ArrowInvalid, ParseError, UnicodeError)  # fmt: skip
 
 
 class File(NamedTuple):
@@ -74,14 +75,15 @@ def read_documents(
         StageError: a file is not there, damaged, or has not got the columns it should.
     """
     for source in corpus.sources:
-        for file in _files(source, raw):
+        for file in _files(source, raw, losses):
             kind = source.format or file.format
-            if kind is None:
-                raise StageError(
-                    f"{file.path} has no known ending ({', '.join(_FORMATS)}): name the format of "
-                    "the source"
-                )
-            with _explained(file.path), closing(file.open()) as stream:
+            with explained(file.path), closing(file.open()) as stream:
+                refuse_other(stream.peek(16), file.path)
+                if kind is None:
+                    raise StageError(
+                        f"{file.path} has no known ending ({', '.join(_FORMATS)}): name the format "
+                        "of the source"
+                    )
                 records = READERS[kind](stream, file.path, source, max_characters, losses)
                 yield from _documents(records, file, source, kind)
 
@@ -89,7 +91,9 @@ def read_documents(
 def _documents(
     records: Iterator[Record], file: File, source: Source, kind: str
 ) -> Iterator[Document]:
-    label, split = file.fields.get("label"), source.split or file.fields.get("split")
+    label, split = file.fields.get("label"), source.split
+    if split is None and "split" in file.fields:
+        split = given_split(file.fields["split"], file.path)
     name = file.fields.get("id", file.stem)
     whole = kind == "text" and source.unit == "file"
     grouped = kind in ("text", "mediawiki") and not (kind == "text" and source.unit == "line")
@@ -109,40 +113,32 @@ def _documents(
         )
 
 
-@contextmanager
-def _explained(path: str) -> Iterator[None]:
-    """Turn what a damaged file raises into a sentence."""
-    try:
-        yield
-    except _DAMAGES as error:
-        raise StageError(
-            f"{path} is damaged or cut short ({error}): fetch or pack it again"
-        ) from None
-    except OSError as error:
-        if error.errno is not None:  # a full disk, say, and no matter of what the file holds
-            raise
-        raise StageError(f"{path} is damaged ({error}): fetch or pack it again") from None
-
-
-def _files(source: Source, raw: Path) -> Iterator[File]:
+def _files(source: Source, raw: Path, losses: Losses) -> Iterator[File]:
     root = _root(source, raw)
-    pattern = re.compile(source.files) if source.files else None
+    where = unicodedata.normalize("NFC", str(root))
+    pattern = re.compile(unicodedata.normalize("NFC", source.files)) if source.files else None
     if root.is_dir():
-        names = sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
-        members = ((name, lambda name=name: (root / name).open("rb")) for name in names)
-        where = root
-    elif _ARCHIVES.search(root.name):
-        members = _members(root)
-        where = root
+        members = folder_members(root)
+    elif ARCHIVES.search(root.name):
+        members = archive_members(root, losses)
     else:
-        stem, kind = _stem_and_format(root.name)
-        yield File(str(root), stem, kind, {}, lambda: decompressed(root.open("rb"), root.name))
+        stem, kind = _stem_and_format(unicodedata.normalize("NFC", root.name))
+        yield File(where, stem, kind, {}, lambda: decompressed(root.open("rb"), root.name))
         return
-    found = False
+    found, before = False, len(losses.examples)
     for name, opened in members:
         match = pattern.fullmatch(name) if pattern else None
         stem, kind = _stem_and_format(name)
+        if HIDDEN.fullmatch(name):
+            if match if pattern else kind:
+                losses.add("hidden_file", f"{where}/{name}", "hidden, or of an editor or a system")
+            continue
         if match is None if pattern else kind is None:
+            if not pattern and (ARCHIVES.search(name) or OTHER_ARCHIVES.search(name)):
+                what = "an archive inside: unpack it, or make it a source of its own"
+                losses.add("inner_archive", f"{where}/{name}", what)
+            elif not pattern:
+                losses.add("other_ending", f"{where}/{name}", "its ending is not known")
             continue
         found = True
         # In a folder without a pattern, a file is what its documents are about.
@@ -153,27 +149,21 @@ def _files(source: Source, raw: Path) -> Iterator[File]:
         )  # fmt: skip
     if not found:
         wanted = f"whose path matches {source.files}" if pattern else f"({', '.join(_FORMATS)})"
-        raise StageError(f"{where} holds no file {wanted}")
+        others = "; ".join(losses.examples[before:])
+        raise StageError(f"{where} holds no file {wanted}{others and f' (left out: {others})'}")
 
 
 def _root(source: Source, raw: Path) -> Path:
     if source.url:
         return fetch(source.url, source.sha256)
-    if source.package:
-        spec = importlib.util.find_spec(source.package)
-        if spec is None or spec.origin is None:
-            raise StageError(f"the package '{source.package}' is not installed: make run")
-        path = Path(spec.origin).parent / source.path
-    else:
-        path = raw / source.path
+    if not source.package:
+        return find(raw, source.path)
+    spec = importlib.util.find_spec(source.package)
+    if spec is None or spec.origin is None:
+        raise StageError(f"the package '{source.package}' is not installed: make run")
+    path = Path(spec.origin).parent / source.path
     if not path.exists():
-        here = (
-            sorted(p.name for p in raw.iterdir() if p.name != "README.md") if raw.is_dir() else []
-        )
-        raise StageError(
-            f"there is no {path}: put the corpus there, or name another (in {raw}: "
-            f"{', '.join(here) or 'nothing'})"
-        )
+        raise StageError(f"there is no {path}: the package '{source.package}' does not contain it")
     return path
 
 
@@ -187,7 +177,6 @@ def fetch(url: str, sha256: str) -> Path:
     """
     # Imported here: only a corpus of the network needs it.
     import logging
-    import os
 
     import pooch
     import requests
@@ -213,22 +202,10 @@ def fetch(url: str, sha256: str) -> Path:
         ) from None
 
 
-def _members(archive: Path) -> Iterator[tuple[str, Callable[[], BinaryIO]]]:
-    with _explained(str(archive)):
-        if archive.suffix == ".zip":
-            with zipfile.ZipFile(archive) as opened:
-                for info in opened.infolist():
-                    if not info.is_dir():
-                        yield info.filename, lambda info=info: opened.open(info)
-            return
-        with tarfile.open(archive) as opened:
-            for member in opened:
-                if member.isfile():
-                    yield member.name, lambda member=member: opened.extractfile(member)
-
-
 def _stem_and_format(name: str) -> tuple[str, str | None]:
     path = Path(name)
-    if path.suffix in COMPRESSIONS:
+    if not path.name:  # a member of an archive that is called `.`
+        return "", None
+    if path.suffix.lower() in COMPRESSIONS:
         path = path.with_suffix("")
     return path.with_suffix("").as_posix(), _FORMATS.get(path.suffix.lower())

@@ -3,26 +3,35 @@
 import csv
 import io
 import json
+import re
 import tempfile
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple
+from xml.etree.ElementTree import Element, iterparse
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.core.errors import StageError
-from stages.text.cleaning.clean import wiki_lines
-from stages.text.contracts import SPLITS
-from stages.text.sources.corpus import Source
-from stages.text.sources.decode import decoded
+from stages.text.sources.corpus import Source, split_named
+from stages.text.sources.decode import Note, decoded
+from stages.text.sources.wiki import WikiNames, is_redirect, wiki_lines
 
-EXAMPLES = 5
+EXAMPLES = 10  # of each reason
 # A field of a table may be longer than any document; without a bound one quotation mark that is
 # never closed would take in all the rest of a large file.
 LONGEST_FIELD = 1 << 27
-_SPLIT_NAMES = {**{name: name for name in SPLITS}, "valid": "validation", "dev": "validation",
-                "val": "validation", "training": "train", "testing": "test"}  # fmt: skip
+# How much of a TSV file says whether its quotation marks mean anything.
+WINDOW_CHARACTERS = 1 << 18
+_FIELD = re.compile(r'(?:"((?:\\"|""|[^"])*)"|([^"\t\r\n]*))(\t|\r\n|\r|\n|\Z)')
+_OPEN_FIELD = re.compile(r'"(?:\\"|""|[^"])*\Z')
+_NUMBER = re.compile(r"[-+]?[\d.]+")
+_ESCAPED_MARK = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
+_WHOLE_NUMBER = re.compile(r"(-?\d+)\.0+")
+# What programs write where there is no value: Python's NaN, None and NaT, and pandas' NA.
+_NO_VALUE = frozenset({"nan", "NaN", "None", "NaT", "<NA>"})
 
 
 class Record(NamedTuple):
@@ -42,12 +51,23 @@ class Losses:
         """Start with none."""
         self.counts: Counter[str] = Counter({"malformed": 0, "repaired_row": 0, "cut": 0})
         self.examples: list[str] = []
+        self._named: Counter[str] = Counter()
 
-    def add(self, reason: str, place: str, what: str) -> None:
-        """Count one; `place` is its file and line."""
-        self.counts[reason] += 1
-        if len(self.examples) < EXAMPLES:
+    def add(self, reason: str, place: str, what: str, number: int = 1) -> None:
+        """Count `number`; `place` is its file and line."""
+        self.counts[reason] += number
+        self._named[reason] += 1
+        if self._named[reason] <= EXAMPLES:
             self.examples.append(f"{place}: {what}")
+
+    def of_lines(self, path: str) -> Note:
+        """Return what counts lines of the file at `path` as it is decoded."""
+
+        def note(reason: str, first: int, number: int, what: str) -> None:
+            lines = f"line {first}" if number == 1 else f"lines {first}-{first + number - 1}"
+            self.add(reason, f"{path} {lines}", what, number)
+
+        return note
 
 
 def pieces(text: str, limit: int) -> Iterator[str]:
@@ -67,7 +87,8 @@ def read_text(
 
     A line that is longer comes in pieces, so that memory does not grow with it.
     """
-    lines = iter(partial(decoded(stream, source.encoding, None).readline, limit), "")
+    text = decoded(stream, source.encoding, None, losses.of_lines(path))
+    lines = iter(partial(text.readline, limit), "")
     kept: list[str] = []
     size = 0
     for line in lines:
@@ -94,8 +115,8 @@ def read_text(
 def read_table(
     stream: BinaryIO, path: str, source: Source, limit: int, losses: Losses, delimiter: str
 ) -> Iterator[Record]:
-    """Yield the rows of a CSV file, or of a TSV file, where quotation marks mean nothing."""
-    text = decoded(stream, source.encoding, "")
+    """Yield the rows of a CSV or TSV file."""
+    text = decoded(stream, source.encoding, "", losses.of_lines(path))
     rows = _rows(text, path, delimiter, losses)
     columns = source.columns
     if columns is None:
@@ -103,7 +124,8 @@ def read_table(
         if first is None:
             return
         columns = first[1]
-    take = _taker(source, columns, path)
+    take = _taker(source)
+    _check_columns(take.columns, columns, path)
     for line, row in rows:
         if len(row) == len(columns):
             yield from _from_row(dict(zip(columns, row, strict=True)), take, f"{path} line {line}",
@@ -119,35 +141,63 @@ def _rows(
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield rows with their line numbers.
 
-    Where the quotation marks of a row make no sense, its first line is read by itself, and reading
-    goes on with the next: one mark left open does not swallow the rows after it.
+    Whether the quotation marks of a TSV file mean anything is decided where the first of them are.
+    Where the marks of a row make no sense, it is read once more with those behind a backslash as
+    part of the text, as Spark writes them. If that makes no sense either, its first line is read
+    by itself, and reading goes on with the next: one mark left open does not swallow the rows after
+    it.
     """
     csv.field_size_limit(LONGEST_FIELD)
-    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    quoted = None if delimiter == "\t" else True  # None: not yet known
+    escaped = False
     again: deque[str] = deque()
     taken: list[str] = []
 
     def lines() -> Iterator[str]:
         while line := again.popleft() if again else text.readline(LONGEST_FIELD):
             taken.append(line)
-            yield line
+            yield _ESCAPED_MARK.sub(r'\1""', line) if escaped else line
 
     def reader() -> Any:
+        quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
         return csv.reader(lines(), delimiter=delimiter, quoting=quoting, strict=True)
 
+    def read() -> tuple[list[str] | None, str]:
+        nonlocal width
+        try:
+            row = next(rows, None)
+        except csv.Error as error:
+            return [], str(error)
+        if row is None:
+            return None, ""
+        width = width or len(row)
+        if len(taken) > 1 and len(row) != width:
+            return row, f"{len(row)} columns instead of {width} in {len(taken)} lines"
+        return row, ""
+
     number, width, rows = 1, None, reader()
+    judged = 0  # lines in `again` that say nothing of the quotation marks
     while True:
         taken.clear()
-        try:
-            row = next(rows)
-            width = width or len(row)
-            wrong = ""
-            if len(taken) > 1 and len(row) != width:
-                wrong = f"{len(row)} columns instead of {width} in {len(taken)} lines"
-        except StopIteration:
+        if quoted is None:
+            if not again:
+                again.extend(_lines(text, 1))
+            if judged:
+                judged -= 1
+            elif again and '"' in again[0]:
+                again.extend(_lines(text, WINDOW_CHARACTERS - sum(map(len, again))))
+                ends = sum(map(len, again)) < WINDOW_CHARACTERS
+                quoted = _marks_mean_quoting(again, width, ends)
+                judged, rows = len(again) - 1, reader()
+        row, wrong = read()
+        if row is None:
             return
-        except csv.Error as error:
-            wrong = str(error)
+        if wrong and any('\\"' in line for line in taken):
+            again.extendleft(reversed(taken))
+            taken.clear()
+            escaped, rows = True, reader()
+            row, wrong = read()
+            escaped, rows = False, reader()
         if wrong:
             first = taken[0]
             again.extendleft(reversed(taken[1:]))
@@ -161,6 +211,59 @@ def _rows(
         number += len(taken)
 
 
+def _lines(text: io.TextIOBase, characters: int) -> Iterator[str]:
+    """Yield lines of `text` until they have as many characters."""
+    while characters > 0 and (line := text.readline(LONGEST_FIELD)):
+        characters -= len(line)
+        yield line
+
+
+def _marks_mean_quoting(lines: Collection[str], width: int | None, ends: bool) -> bool | None:
+    """Return whether some lines of a TSV file are quoted as Excel quotes; None where it is open.
+
+    They are where every field with a quotation mark is quoted whole, and where that says more than
+    leaving the marks alone: fewer rows have a wrong number of columns, or a field has a doubled
+    mark or a line break inside, or, from the first row on, all but numbers are quoted.
+
+    Args:
+        lines: the first of which has a mark.
+        width: columns of the table; None where the lines are its first.
+        ends: whether the file ends with them.
+    """
+    is_first, text = width is None, "".join(lines)
+    place = read = fields = wrong_rows = 0
+    reason = bare_text = False
+    while place < len(text):
+        field = _FIELD.match(text, place)
+        if field is None:
+            if not ends and _OPEN_FIELD.match(text, place):
+                break
+            return False
+        place, fields = field.end(), fields + 1
+        inside, bare, end = field.groups()
+        if inside is not None:
+            is_broken = ("\n" in inside or "\r" in inside) and "\t" not in inside
+            reason = reason or is_broken or '"' in inside
+        elif bare and not _NUMBER.fullmatch(bare):
+            bare_text = True
+        if end != "\t":
+            width = width or fields
+            is_blank = fields == 1 and inside is None and not bare
+            wrong_rows += fields != width and not is_blank
+            fields, read = 0, place
+    wrong_lines = 0
+    for line in lines:
+        read -= len(line)
+        if read < 0:
+            break
+        wrong_lines += line.count("\t") + 1 != width and bool(line.strip("\r\n"))
+    if wrong_rows < wrong_lines:
+        return True
+    if wrong_rows == wrong_lines and (reason or (is_first and not bare_text)):
+        return True
+    return None
+
+
 def _bare_row(line: str, delimiter: str) -> list[str]:
     """Return the fields of a line by itself, whatever its quotation marks."""
     try:
@@ -172,9 +275,11 @@ def _bare_row(line: str, delimiter: str) -> list[str]:
 def read_jsonl(
     stream: BinaryIO, path: str, source: Source, limit: int, losses: Losses
 ) -> Iterator[Record]:
-    """Yield the objects of a file with one JSON object a line."""
-    text = decoded(stream, source.encoding, "\n")
-    take = None
+    """Yield the objects of a file with one JSON object a line; any of them may lack a key."""
+    text = decoded(stream, source.encoding, "\n", losses.of_lines(path))
+    take = _taker(source)
+    keys: dict[str, None] = {}
+    missing = set(take.columns)
     for number, line in enumerate(iter(partial(text.readline, LONGEST_FIELD), ""), start=1):
         if not line.strip():
             continue
@@ -187,9 +292,12 @@ def read_jsonl(
         if not isinstance(row, dict):
             losses.add("malformed", place, "no JSON object")
             continue
-        if take is None:
-            take = _taker(source, list(row), path)
+        if missing:
+            missing -= row.keys()
+            keys.update(dict.fromkeys(row))
         yield from _from_row(row, take, place, limit, losses)
+    if keys:
+        _check_columns(take.columns, keys, path)
 
 
 def read_parquet(
@@ -202,12 +310,46 @@ def read_parquet(
                 unpacked.write(block)
             stream = unpacked
         file = pq.ParquetFile(stream)
-        take = _taker(source, file.schema_arrow.names, path)
+        take, schema = _taker(source), file.schema_arrow
+        _check_columns(take.columns, schema.names, path)
+        for name in take.texts:
+            if not _holds_text(schema.field(name).type):
+                raise StageError(
+                    f"column '{name}' of {path} is of the type {schema.field(name).type}, not "
+                    "text: name another text_column"
+                )
         number = 0
         for batch in file.iter_batches(batch_size=1_000, columns=list(dict.fromkeys(take.columns))):
             for row in batch.to_pylist():
                 number += 1
-                yield from _from_row(row, take, f"{path} row {number}", limit, losses)
+                place = f"{path} row {number}"
+                for name in take.texts:
+                    if isinstance(row[name], bytes):
+                        row[name] = _decoded_cell(row[name], source, f"{place}: column '{name}'")
+                yield from _from_row(row, take, place, limit, losses)
+
+
+def _holds_text(kind: pa.DataType) -> bool:
+    """Return whether a column of Parquet holds strings, or bytes that may be some."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
+             pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view,
+             pa.types.is_fixed_size_binary)  # fmt: skip
+    return any(test(kind) for test in tests)
+
+
+def _decoded_cell(cell: bytes, source: Source, place: str) -> str:
+    """Return bytes as text: in UTF-8 without a fault, or in the encoding that the source names."""
+    if source.encoding:
+        return cell.decode(source.encoding, "replace")
+    try:
+        return cell.decode("utf-8")
+    except UnicodeDecodeError:
+        raise StageError(
+            f"{place} holds bytes that are not UTF-8: name their encoding in the source (with "
+            "encoding: utf-8, what is broken is left out)"
+        ) from None
 
 
 def read_mediawiki(
@@ -215,23 +357,39 @@ def read_mediawiki(
 ) -> Iterator[Record]:
     """Yield the paragraphs and list entries of a dump of MediaWiki, labelled by their article.
 
-    Headings and table cells are left out: they are no sentences.
+    Headings and table cells are left out: they are no sentences. So are pages that only redirect,
+    and pages outside the namespace of articles.
     """
-    # Imported here: it costs a second, and only a dump needs it.
-    from gensim.corpora.wikicorpus import extract_pages
-
-    pages = extract_pages(stream, filter_namespaces=("0",))
-    while True:
-        try:
-            title, markup, _ = next(pages)
-        except StopIteration:
-            return
-        except (AttributeError, ValueError):
-            raise StageError(f"{path} is no dump of MediaWiki: name another format") from None
-        if markup and title and not markup.lower().startswith("#redirect"):
-            for line in wiki_lines(markup):
+    names = WikiNames()
+    for element in _elements(stream, path):
+        if element.tag == "namespace":
+            names = names.with_namespace(element.get("key"), element.text)
+            continue
+        title, markup = element.findtext("title"), element.findtext("revision/text")
+        is_article = element.findtext("ns") == "0" and element.find("redirect") is None
+        if is_article and title and markup and not is_redirect(markup):
+            for line in wiki_lines(markup, names):
                 for piece in pieces(line, limit):
                     yield Record(piece, group=title, label=title)
+
+
+def _elements(stream: BinaryIO, path: str) -> Iterator[Element]:
+    """Yield the namespaces and pages of a dump, without the prefix of its version of the format."""
+    try:
+        events = iterparse(stream, events=("start", "end"))
+        _, root = next(events)
+        if not root.tag.endswith("mediawiki"):
+            raise ValueError("another root")
+        prefix = root.tag.removesuffix("mediawiki")
+        for event, element in events:
+            if event == "end":
+                element.tag = element.tag.removeprefix(prefix)
+                if element.tag in ("namespace", "page"):
+                    yield element
+                if element.tag == "page":
+                    root.clear()
+    except (ValueError, LookupError):
+        raise StageError(f"{path} is not a dump of MediaWiki: name another format") from None
 
 
 class _Taker(NamedTuple):
@@ -248,41 +406,64 @@ class _Taker(NamedTuple):
         return [*self.texts, *(c for c in (self.doc_id, self.split, self.label) if c)]
 
 
-def _taker(source: Source, columns: list[str], path: str) -> _Taker:
+def _taker(source: Source) -> _Taker:
     texts = [source.text_column] if isinstance(source.text_column, str) else source.text_column
-    take = _Taker(texts, source.id_column, source.split_column, source.label_column)
-    for name in take.columns:
-        if name not in columns:
+    return _Taker(texts, source.id_column, source.split_column, source.label_column)
+
+
+def _check_columns(wanted: list[str], columns: Collection[str], path: str) -> None:
+    """Raise StageError unless each column that is wanted is there once."""
+    columns = list(columns)
+    for name in wanted:
+        if columns.count(name) != 1:
+            what = f"{columns.count(name)} columns" if name in columns else "no column"
             raise StageError(
-                f"{path} has no column '{name}' (it has: {', '.join(map(str, columns[:20]))}): "
+                f"{path} has {what} '{name}' (it has: {', '.join(map(str, columns[:20]))}): "
                 "name its columns in the file of the corpus"
             )
-    return take
+
+
+def given_split(name: str, place: str) -> str:
+    """Return the split that a source calls `name`; StageError where there is none."""
+    try:
+        return split_named(name)
+    except ValueError as error:
+        raise StageError(f"{place}: {error}") from None
 
 
 def _from_row(
     row: dict[str, Any], take: _Taker, place: str, limit: int, losses: Losses
 ) -> Iterator[Record]:
-    texts = [row.get(name) for name in take.texts]
-    if not all(isinstance(text, str) for text in texts):
+    # Of several columns, some may be empty, such as the title of an article.
+    texts = [row[name] for name in take.texts if row.get(name) is not None]
+    if not texts or not all(isinstance(text, str) for text in texts):
         losses.add("malformed", place, f"no text in {' or '.join(take.texts)}")
         return
-    split = row.get(take.split) if take.split else None
-    if split is not None:
-        split = _SPLIT_NAMES.get(str(split).strip().lower())
-        if split is None:
-            raise StageError(
-                f"{place}: the split is '{row[take.split]}'; there are: {', '.join(SPLITS)}"
-            )
-    doc_id, label = (
-        None if name is None or row.get(name) in (None, "") else str(row[name])
-        for name in (take.doc_id, take.label)
+    doc_id, split, label = (
+        _value(row.get(name)) if name else None for name in (take.doc_id, take.split, take.label)
     )
+    if split is not None:
+        split = None if split in _NO_VALUE else given_split(split, place)
+    if label in _NO_VALUE:
+        losses.counts["no_label"] += 1
+        label = None
+    if doc_id in _NO_VALUE:
+        doc_id = None
     for number, piece in enumerate(pieces("\n".join(texts), limit), start=1):
         if number > 1:
             losses.counts["cut"] += 1
         yield Record(piece, f"{doc_id}.{number}" if doc_id and number > 1 else doc_id, None,
                      split, label)  # fmt: skip
+
+
+def _value(cell: Any) -> str | None:
+    """Return a label, id or split as text, `1.0` as `1`; None where the cell is empty or NaN."""
+    if cell is None or cell != cell:
+        return None
+    text = cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell)
+    text = text.strip()
+    number = _WHOLE_NUMBER.fullmatch(text) if ".0" in text else None
+    return number[1] if number else text or None
 
 
 READERS: dict[str, Callable[..., Iterator[Record]]] = {

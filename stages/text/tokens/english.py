@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stages.text.cleaning.clean import PLACEHOLDERS
+from stages.text.contracts import PLACEHOLDERS
 from stages.text.tokens.batch import Tokens
 
 Rule = tuple[re.Pattern[str], str]
@@ -40,7 +40,8 @@ RULES: list[Rule] = _rules(
     # Punctuation; a comma or colon between digits belongs to the number.
     (r"([:,])(?!\d)", r" \1 "),
     (r"\.\.\.", " ... "),
-    (r"[;@#$%&?!\[\](){}<>]", r" \g<0> "),
+    # The names of C# and F# keep their mark.
+    (r"[;@$%&?!\[\](){}<>]|(?<!(?<!\w)[A-Za-z])#|#(?=\w)", r" \g<0> "),
     (r"([^' ])' ", r"\1 ' "),
     ("--", " -- "),
     # Closing quotation marks and clitics.
@@ -88,6 +89,8 @@ _STARTERS = _set(
 _NEVER, _BEFORE_A_STARTER, _BEFORE_A_CAPITAL, _ALWAYS = range(4)
 # Marks that cling to words, and are gone from them where punctuation is dropped.
 _CLINGING = "*_~=/\\|^+-`´•·"
+# Programming languages that end with such marks: C++, C#, F#.
+_LANGUAGE = re.compile(r"[A-Za-z](?:\+\+|#)")
 
 # Distinct strings remembered; with more, memory would grow with the corpus.
 REMEMBERED = 400_000
@@ -269,7 +272,10 @@ def _bare(token: str) -> str:
     """Return a token without the marks that cling to it; nothing where no letter or digit is."""
     if token.isalnum() or token in PLACEHOLDERS.values():
         return token
-    token = token.strip(_CLINGING)
+    token = token.lstrip(_CLINGING)
+    if _LANGUAGE.fullmatch(token):
+        return token
+    token = token.rstrip(_CLINGING)
     if token[:1] == "'" and token.lower() not in CLITICS:
         token = token[1:]
     return token if any(map(str.isalnum, token)) else ""

@@ -1,6 +1,8 @@
 """Korean sentences and morphemes, by Kiwi (Lee 2024)."""
 
 import re
+import tempfile
+import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from stages.core.errors import StageError
+from stages.text.sources.decode import Note, decoded
 from stages.text.tokens.batch import Tokens, join_documents
 
 _PUNCTUATION = "SF SP SS SSO SSC SE SO SW SB"
@@ -53,7 +56,12 @@ class Tokenizer:
 
         self._kiwi = Kiwi(num_workers=workers)
         try:
-            self._kiwi.load_user_dictionary(str(dictionary))
+            # Kiwi reads UTF-8 without a mark only; editors write other things too.
+            with dictionary.open("rb") as file, tempfile.NamedTemporaryFile() as plain:
+                text = decoded(file, None, None, _refuse_lines(dictionary))
+                plain.write(unicodedata.normalize("NFC", text.read()).encode())
+                plain.flush()
+                self._kiwi.load_user_dictionary(plain.name)
         except ValueError as error:
             raise StageError(
                 f"{dictionary}: a line is not word, tab, tag ({error}): see the first lines"
@@ -100,6 +108,14 @@ class Tokenizer:
             words.append(f"{form}/{tag}" if self._part_of_speech else form)
             sentences.append(token.sent_position)
         return words, sentences
+
+
+def _refuse_lines(dictionary: Path) -> Note:
+    def note(reason: str, first: int, number: int, what: str) -> None:
+        if reason == "undecodable_line":
+            raise StageError(f"{dictionary} line {first}: {what}: save it as UTF-8")
+
+    return note
 
 
 def _emoticons(text: str) -> list[tuple[int, int, str]]:

@@ -1,0 +1,166 @@
+"""Cleaned documents on disk, so that memory does not grow with the corpus."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stages.core.errors import StageError
+from stages.core.parallel import map_in_order
+from stages.core.progress import progress
+from stages.text.cleaning.batches import ROWS, batches, clean_batch
+from stages.text.cleaning.duplicates import Index
+from stages.text.cleaning.params import CollectParams
+from stages.text.cleaning.splits import NOT_GIVEN
+from stages.text.contracts import DOCUMENTS, SPLITS
+from stages.text.sources.corpus import Corpus
+from stages.text.sources.documents import read_documents
+from stages.text.sources.formats import Losses
+
+ROW_GROUP_BYTES = 8_000_000
+LEFT_OUT = ("hidden_file", "other_ending", "inner_archive", "link")
+DROPPED = ("empty", "too_short", "other_language", "duplicate", "near_duplicate", "malformed")
+_NAMES = ROWS.remove(1)
+
+
+class Spool(NamedTuple):
+    """What is known of every document after cleaning.
+
+    Attributes:
+        folder: has the Arrow file `names.arrow`, columns doc_id and label, and the file `texts`, in
+            which texts are bytes one after another, so that any can be read by itself.
+        ends: where each text ends there, of shape (documents,).
+        given: the code of the split that the source says, of shape (documents,).
+        ids: hash of the id of each, of shape (documents,).
+        groups: hash of the group of each, of shape (documents,).
+        labels: hash of its label, of shape (documents,).
+        dropped: what was left out, by reason.
+        changed: documents by the kind of change made to them.
+        left_out: files that are not read, by reason.
+        examples: the first files and rows of each kind of trouble.
+    """
+
+    folder: Path
+    ends: np.ndarray
+    given: np.ndarray
+    ids: np.ndarray
+    groups: np.ndarray
+    labels: np.ndarray
+    dropped: Counter[str]
+    changed: Counter[str]
+    left_out: dict[str, int]
+    examples: list[str]
+
+    def texts(self, documents: np.ndarray) -> pa.Array:
+        """Return the texts of some documents, whose numbers are in order."""
+        starts = np.where(documents > 0, self.ends[documents - 1], 0)
+        with (self.folder / "texts").open("rb") as file:
+            texts = [
+                os.pread(file.fileno(), end - start, start)
+                for start, end in zip(starts.tolist(), self.ends[documents].tolist(), strict=True)
+            ]
+        return pa.array(texts, pa.large_binary()).cast(pa.large_string())
+
+    def tables(self, splits: np.ndarray, times_met: np.ndarray) -> Iterator[pa.Table]:
+        """Yield tables `documents` of some size, without the rows whose split is NOT_GIVEN.
+
+        An id that a document before has already is followed by how often it has been met.
+        """
+        names = pa.array(SPLITS)
+        waiting: list[pa.Table] = []
+        ends = np.concatenate([[0], self.ends])
+        start = 0
+        with (
+            (self.folder / "texts").open("rb") as file,
+            pa.OSFile(str(self.folder / "names.arrow")) as opened,
+            pa.ipc.open_file(opened) as reader,
+        ):
+            for number in range(reader.num_record_batches):
+                batch = reader.get_batch(number)
+                stop = start + len(batch)
+                offsets = ends[start : stop + 1] - ends[start]
+                text = pa.LargeStringArray.from_buffers(
+                    len(batch), pa.py_buffer(offsets), pa.py_buffer(file.read(offsets[-1]))
+                )
+                codes = splits[start:stop]
+                kept = codes != NOT_GIVEN
+                doc_id, times = batch["doc_id"], times_met[start:stop]
+                if (times > 1).any():
+                    pairs = zip(doc_id.to_pylist(), times.tolist(), strict=True)
+                    doc_id = pa.array([f"{name}~{n}" if n > 1 else name for name, n in pairs])
+                rows = pa.table([doc_id, text, batch["label"]], schema=ROWS)
+                split = names.take(pa.array(codes[kept]))
+                table = rows.filter(pa.array(kept)).add_column(1, DOCUMENTS.schema.field(1), split)
+                waiting.append(table)
+                start = stop
+                if sum(t.nbytes for t in waiting) >= ROW_GROUP_BYTES:
+                    yield pa.concat_tables(waiting)
+                    waiting = []
+        if any(map(len, waiting)):
+            yield pa.concat_tables(waiting)
+
+
+def times_met(ids: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Return how often each id has been met among the documents that are kept, itself counted."""
+    rows = np.flatnonzero(kept)
+    rows = rows[np.argsort(ids[rows], kind="stable")]
+    begins = np.flatnonzero(np.diff(ids[rows], prepend=ids[rows[:1]] + 1))
+    times = np.zeros(len(ids), dtype=np.int64)
+    times[rows] = np.arange(len(rows)) + 1
+    times[rows] -= np.repeat(begins, np.diff(begins, append=len(rows)))
+    return times
+
+
+def spool(
+    corpus: Corpus, raw: Path, params: CollectParams, folder: Path, index: Index | None
+) -> Spool:
+    """Read and clean the corpus batch by batch.
+
+    Args:
+        corpus: says where it is.
+        raw: folder of people's own corpora.
+        params: say how it is cleaned.
+        folder: an empty one, for the names and texts.
+        index: takes the sketches of the documents; None keeps duplicates.
+
+    Raises:
+        StageError: no document is left.
+    """
+    losses = Losses()
+    dropped: Counter[str] = Counter()
+    changed: Counter[str] = Counter()
+    parts: list[list[np.ndarray]] = []
+    found = read_documents(corpus, raw, params.max_characters, losses)
+    work = partial(clean_batch, corpus=corpus, params=params)
+    with (
+        (folder / "texts").open("wb") as texts,
+        pa.ipc.new_file(str(folder / "names.arrow"), _NAMES) as names,
+    ):
+        results = map_in_order(work, batches(found), params.workers, folder / "batches")
+        for cleaned in progress(results, "collecting batches of up to 4 MB"):
+            dropped.update(cleaned.dropped)
+            changed.update(cleaned.changed)
+            if len(cleaned.rows):
+                names.write_table(cleaned.rows.select(_NAMES.names))
+                _, _, data = cleaned.rows["text"].combine_chunks().buffers()
+                texts.write(data[: pc.sum(cleaned.known["bytes"]).as_py()])
+                parts.append([np.array(column) for column in cleaned.known.columns])
+                if index is not None:
+                    index.add(cleaned.sketches)
+    left_out = {reason: losses.counts.pop(reason, 0) for reason in LEFT_OUT}
+    for reason, n in losses.counts.items():
+        (dropped if reason in DROPPED else changed)[reason] += n
+    if not parts:
+        example = f"; first {losses.examples[0]}" if losses.examples else ""
+        raise StageError(
+            f"corpus '{corpus.title}' is empty: no document of at least {corpus.min_words} words "
+            f"(left out: {dict(dropped)}{example})"
+        )
+    sizes, *known = map(np.concatenate, zip(*parts, strict=True))
+    return Spool(folder, np.cumsum(sizes), *known, dropped, changed, left_out, losses.examples)

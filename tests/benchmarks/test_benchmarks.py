@@ -1,0 +1,253 @@
+"""Every benchmark runs at its smallest size: to its end, with the figures that README quotes."""
+
+import csv
+import gzip
+import os
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from dvc.repo import Repo
+from dvc.repo.reproduce import plan_repro
+from gensim.test.utils import datapath
+from threadpoolctl import threadpool_limits
+from tiny import ROOT, TINY, copy_project, set_params
+
+from benchmarks import chorales, embedding, pipeline, sequence, text
+from benchmarks.pipeline import Cost, measure
+from stages.__main__ import run
+from stages.core.outputs import Outputs
+
+SMALL = {name: value for name, value in TINY.items() if name != "corpus"} | {
+    "text.tokenize.min_count": 1,
+    "sequence.remember.gaps": [3],
+    "sequence.classify_documents.epochs": 1,
+}
+
+
+def in_process(folder: Path, *arguments: str) -> Cost:
+    """Do what `measure` does without starting Python and importing everything once more.
+
+    What `dvc repro` or the flow would run is run, stage after stage, and `dvc.lock` stays.
+    """
+    start, before, argv = time.perf_counter(), os.getcwd(), sys.argv
+    os.chdir(folder)
+    try:
+        match arguments:
+            case "-m", "stages", *words:
+                sys.argv = ["stages"]
+                assert run(words) == 0
+            case ("-m", "dvc", "repro", *options) | ("-m", "flows", "everything", *options):
+                names = [word for word in options if not word.startswith("-")]
+                with Repo(".") as repo:
+                    targets = [stage for name in names for stage in repo.stage.collect(name)]
+                    plan = plan_repro(repo.index.graph, targets or None)
+                for stage in targets if "--single-item" in options else plan:
+                    in_process(folder, *shlex.split(stage.cmd)[1:])
+            case "-c", code, *words:
+                sys.argv = ["-c", *words]
+                exec(compile(code, "-c", "exec"), {"__name__": "__main__"})
+            case script, *words:
+                sys.argv = [script, *words]
+                runpy.run_path(str(folder / script), run_name="__main__")
+    finally:
+        os.chdir(before)
+        sys.argv = argv
+    seconds = time.perf_counter() - start
+    return Cost(seconds, seconds, 1.0)
+
+
+def write_reviews(folder: Path) -> None:
+    """Write files of the same forms as those in ../shared/data, small ones."""
+    lines = Path(datapath("lee_background.cor")).read_text(encoding="utf-8").splitlines()
+    with (folder / "imdb_sample.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["split", "text", "label"])
+        for n, line in enumerate(lines[:40]):
+            writer.writerow([["train", "train", "test"][n % 3], line, n % 2])
+    films = [
+        f"{n}\t이 영화 {'정말 좋다' if n % 2 else '너무 지루하다'} {n}번 봤다\t{n % 2}"
+        for n in range(60)
+    ]
+    table = "\n".join(["id\tdocument\tlabel", *films])
+    (folder / "nsmc_sample.tsv").write_text(table, encoding="utf-8")
+    draw = np.random.default_rng(1)
+    (folder / "mnist_t10k").mkdir()
+    for name, values in (
+        ("images-idx3", draw.integers(0, 256, (200, 28, 28), dtype=np.uint8)),
+        ("labels-idx1", draw.permutation(np.arange(200, dtype=np.uint8) % 10)),
+    ):
+        head = np.array([2048 + values.ndim, *values.shape], dtype=">i4").tobytes()
+        packed = gzip.compress(head + values.tobytes())
+        (folder / "mnist_t10k" / f"t10k-{name}-ubyte.gz").write_bytes(packed)
+
+
+def commit(project: Path) -> None:
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com"]
+    for command in (["add", "-A"], ["commit", "-qm", "small"]):
+        subprocess.run([*git, *command], cwd=project, check=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """As `python -m stages` has it: small arrays are not worth the threads of a busy machine."""
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A committed project with small parameters and what the benchmarks read of its last run."""
+    place = tmp_path_factory.mktemp("place")
+    (place / "shared/data").mkdir(parents=True)
+    write_reviews(place / "shared/data")
+    project = copy_project(place / "etude")
+    set_params(project / "params.yaml", SMALL)
+    params = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
+    for model in params["embedding"]["models"].values():
+        small = {"dimensions": 8, "epochs": 1, "buckets": 50}
+        model.update({name: value for name, value in small.items() if name in model})
+    params["corpus"] = "small"
+    (project / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    corpus = {
+        "title": "small", "licence": "-", "language": "english", "min_words": 1, "markup": "html",
+        "sources": [{"path": "imdb_sample.csv", "label_column": "label", "split_column": "split"}],
+    }  # fmt: skip
+    (project / "conf/corpus/small.yaml").write_text(yaml.safe_dump(corpus))
+    commit(project)
+    shutil.copy(place / "shared/data/imdb_sample.csv", project / "data/raw")
+
+    from stages.music.chorales import chorale_files
+
+    from stages.music import collect
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(collect, "chorale_files", lambda: chorale_files()[40:60])
+        in_process(project, "-m", "dvc", "repro", "train_embedding@skipgram")
+        in_process(project, "-m", "dvc", "repro", "collect_notes")
+    return place
+
+
+@pytest.fixture
+def benchmark(place, monkeypatch, capsys):
+    """Run a benchmark's program on the small project; returns what it prints."""
+    project = place / "etude"
+    values = {
+        "ROOT": project,
+        "SHARED": place / "shared/data",
+        "DATA": project / "data",
+        "COSTS": project / "reports/costs/embedding.csv",
+        "DICTIONARY": project / "conf/korean_words.tsv",
+        "TOKENIZE": text.TOKENIZE,
+        "PARAMS": yaml.safe_load((project / "params.yaml").read_text())["sequence"],
+        "measure": in_process,
+    }
+    for module in (text, embedding, sequence, pipeline):
+        for name, value in values.items():
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, value)
+    # Some benchmarks leave the checks out of what they measure.
+    monkeypatch.setattr(Outputs, "_check", Outputs._check)
+
+    def go(module, *arguments):
+        monkeypatch.setattr(sys, "argv", ["benchmark", *arguments])
+        module.main()
+        return capsys.readouterr().out
+
+    return go
+
+
+def test_measure_counts_a_program_and_stops_where_it_fails(tmp_path):
+    cost = measure(tmp_path, "-c", "sum(range(3_000_000)); open('made', 'w')")
+    assert (tmp_path / "made").exists()
+    assert 0 < cost.cpu_s <= cost.wall_s * 4
+    assert 5 < cost.peak_mib < 1000
+    with pytest.raises(SystemExit, match=r"-c 1/0 failed:[\s\S]*ZeroDivisionError"):
+        measure(tmp_path, "-c", "1/0")
+
+
+def test_text(benchmark):
+    printed = benchmark(text, "english", "--megabytes", "0.02")
+    assert re.search(r"ratio, whole stages: +\d+\.\d\d", printed)
+    printed = benchmark(text, "korean", "--copies", "1")
+    assert printed.count("60 reviews, two threads") == 2
+    printed = benchmark(text, "memory", "--megabytes", "0.02")
+    assert re.findall(r"0 MB  (\w+)", printed) == ["collect", "tokenize"]
+    printed = benchmark(text, "workers", "--megabytes", "0.02", "--rounds", "1")
+    assert re.search(r"same bytes: +True", printed)
+
+
+def test_embedding(benchmark, place):
+    printed = benchmark(embedding, "gensim", "--megabytes", "0.03", "--epochs", "1")
+    assert re.findall(r"^(\w+), 1 epochs", printed, re.M) == ["cbow", "skipgram", "fasttext"]
+    assert printed.count("equal vectors: True") == 3
+    printed = benchmark(embedding, "glove", "--megabytes", "0.03")
+    assert printed.count("same bytes: True") == 2
+    printed = benchmark(embedding, "sparse", "--words", "50", "--tokens", "2000")
+    assert "50 words, 2,000 tokens, window 10" in printed
+    models = ["onehot", "lsa", "cbow", "skipgram", "fasttext", "glove"]
+    printed = benchmark(embedding, "memory", "--megabytes", "0.03")
+    assert re.findall(r"^(\w+) +1 MiB", printed, re.M) == sorted(models)
+    benchmark(embedding, "costs")
+    with (place / "etude/reports/costs/embedding.csv").open() as file:
+        assert {row["model"] for row in csv.DictReader(file)} == set(models)
+
+    printed = benchmark(embedding, "corpora", "--corpora", "imdb_sample")
+    assert re.search(r"^imdb_sample: \d+ s$", printed, re.M)
+    assert re.search(r"^fasttext ", printed, re.M)
+
+
+def test_sequence(benchmark):
+    printed = benchmark(sequence, "peephole", "--rounds", "1")
+    assert re.search(r"ratio +\d+\.\d\d", printed)
+    for options in ([], ["--words", "30"]):
+        printed = benchmark(
+            sequence, "language_model", "--seconds", "0.2", "--rates", "0.004", *options
+        )
+        assert len(re.findall(r"validation perplexity +\d", printed)) == 2
+    printed = benchmark(sequence, "remember", "--gap", "4")
+    assert re.findall(r"remember@(\w+) +gap 4", printed) == SMALL["sequence.cells"]
+    printed = benchmark(sequence, "chords")
+    assert re.findall(r"predict_chords@(\w+) +nats", printed) == SMALL["sequence.cells"]
+    printed = benchmark(sequence, "stages", "--start", "remember@rnn")
+    assert re.search(r"remember@rnn .* steps/s", printed)
+
+
+def test_sequence_on_files_beside_the_project(benchmark):
+    printed = benchmark(sequence, "digits", "--cells", "rnn")
+    assert re.search(r"read_digits@rnn +accuracy 0\.\d+ .* of 40,", printed)
+    printed = benchmark(sequence, "documents", "nsmc_sample.tsv", "--cells", "rnn")
+    for model in ("majority", "tf_idf", "classify_documents@rnn"):
+        assert re.search(rf"^  {model} +accuracy [01]\.\d+ \(", printed, re.M)
+
+
+def test_chorales(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["benchmark", "--every", "200"])
+    chorales.main()
+    assert re.search(r"ratio: +\d", capsys.readouterr().out)
+
+
+def test_pipeline_asks_only_for_stages_of_the_graph(benchmark, tmp_path, monkeypatch):
+    project = copy_project(tmp_path / "etude")
+    set_params(project / "params.yaml", {"corpus": "kiwi_manual"})  # the smallest
+    graph = yaml.safe_load((project / "dvc.yaml").read_text(encoding="utf-8"))
+    graph["stages"] = {"collect": graph["stages"]["collect"]}
+    (project / "dvc.yaml").write_text(yaml.safe_dump(graph, width=1000), encoding="utf-8")
+    locked = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))
+    gone = {"cmd": "python -m stages sequence.is_gone --params sequence"}
+    locked["stages"] = {"collect": locked["stages"]["collect"], "is_gone@lstm": gone}
+    (project / "dvc.lock").write_text(yaml.safe_dump(locked), encoding="utf-8")
+    commit(project)
+    monkeypatch.setattr(pipeline, "ROOT", project)
+    printed = benchmark(pipeline)
+    assert "same dvc.lock:       True" in printed
+    kinds = re.findall(r"^overhead, (\w+)", printed, re.M)
+    assert kinds == ["imports", "validation", "dvc", "prefect", "all"]

@@ -1,0 +1,36 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from stages.core.checkpoint import Checkpoint
+from stages.core.params import Params
+
+
+class NoParams(Params):
+    pass
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    return Checkpoint(tmp_path / "model.safetensors", NoParams(), [], tmp_path)
+
+
+def test_a_checkpoint_is_whole_or_not_there_whoever_else_writes_it(checkpoint, tmp_path):
+    other = tmp_path / f"model.safetensors.checkpoint.{os.getppid()}.partial"
+    other.write_bytes(b"half")
+    checkpoint.save_arrays({"weights": np.arange(3)}, {"epoch": 1})
+    arrays, progress = checkpoint.restore_arrays()
+    assert arrays["weights"].tolist() == [0, 1, 2]
+    assert progress == {"epoch": 1}
+    assert set(tmp_path.iterdir()) == {other, checkpoint.path}
+
+
+def test_what_a_killed_training_left_goes_with_the_next_checkpoint(checkpoint, tmp_path):
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        pass
+    (tmp_path / f"model.safetensors.checkpoint.{gone.pid}.partial").write_bytes(b"half")
+    checkpoint.save_arrays({"weights": np.arange(3)}, {"epoch": 1})
+    assert list(tmp_path.iterdir()) == [checkpoint.path]

@@ -1,0 +1,394 @@
+"""What the pages of the report are made from, small, and written through contracts and models."""
+
+import importlib
+import shlex
+import wave
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import yaml
+from pydantic import BaseModel
+from tiny import ROOT
+
+from stages.core.command import parse
+from stages.core.contracts import Contract
+from stages.core.metrics import AccuracyMetrics
+from stages.core.outputs import Staging
+from stages.metrics.classify_documents import ClassifyDocumentsMetrics
+from stages.metrics.cluster import ClusterMetrics
+from stages.metrics.collect import CollectMetrics
+from stages.metrics.collect_notes import CollectNotesMetrics
+from stages.metrics.compare_embeddings import CompareEmbeddingsMetrics, Verdict
+from stages.metrics.embed_documents import EmbedDocumentsMetrics
+from stages.metrics.estimate_ngrams import EstimateNgramsMetrics
+from stages.metrics.evaluate_embedding import EvaluateEmbeddingMetrics
+from stages.metrics.predict_chords import PredictChordsMetrics
+from stages.metrics.profile_corpus import ProfileCorpusMetrics
+from stages.metrics.project import ProjectMetrics
+from stages.metrics.read_digits import ReadDigitsMetrics
+from stages.metrics.score_composer import ScoreComposerMetrics
+from stages.metrics.score_document_baselines import ScoreDocumentBaselinesMetrics, TfIdfMetrics
+from stages.metrics.solve_adding_problem import SolveAddingProblemMetrics
+from stages.metrics.tokenize import TokenizeMetrics
+from stages.metrics.train_language_model import TrainLanguageModelMetrics
+from stages.report.page.content import Page
+
+HOSTILE = "<script>alert('caught')</script>"
+PARAMS = {
+    "corpus": HOSTILE,
+    "embedding": {"train_embedding": {"cbow": {}, "glove": {}}},
+    "sequence": {"cells": ["rnn", "gru"]},
+    "clustering": {"cluster": {"words": {}}},
+}
+COMMANDS = {
+    name: shlex.split(stage["cmd"])
+    for name, stage in yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))[
+        "stages"
+    ].items()
+    if name.startswith("render_")
+}
+METRICS, DATA, CURVES = Path("reports/metrics"), Path("data"), Path("reports/curves")
+SPLITS = ("train", "validation", "test")
+TRAINING = {
+    "weights": 9, "recurrent_multiply_adds_per_step": 7, "steps_seen": 50,
+    "best_epoch": 2, "epochs": 2,
+}  # fmt: skip
+
+
+def render(stage: str) -> None:
+    """Run a stage of the report in this process, by its command in dvc.yaml."""
+    _, _, _, name, *options = COMMANDS[stage]
+    module = importlib.import_module(f"stages.{name}")
+    module.main(**parse(name, options))
+
+
+def content(stage: str) -> Page:
+    """Run the stage of a page and return what the page is made of."""
+    module = importlib.import_module(f"stages.report.{stage}")
+    with mock.patch.object(module, "write_page", wraps=module.write_page) as write:
+        render(stage)
+    return write.call_args.args[0]
+
+
+def write_table(path: Path, contract: Contract, columns: dict[str, Any]) -> None:
+    """Write a table that keeps its contract; a column is a list or one value for all rows."""
+    rows = next(len(values) for values in columns.values() if isinstance(values, list))
+    values = [columns[name] for name in contract.schema.names]
+    full = [value if isinstance(value, list) else [value] * rows for value in values]
+    with Staging() as staging:
+        staging.table(path, contract).write(pa.table(full, schema=contract.schema))
+
+
+def write_metrics(path: Path, metrics: BaseModel) -> None:
+    """Write metrics as a stage does."""
+    with Staging() as staging:
+        staging.output(path).write_json(metrics)
+
+
+def write_curve(path: Path, columns: dict[str, Any]) -> None:
+    """Write a training curve as a stage does."""
+    with Staging() as staging:
+        staging.output(path).write_csv(pd.DataFrame(columns))
+
+
+def write_inputs() -> None:
+    """Write the inputs of every page below the current directory."""
+    Path("params.yaml").write_text(yaml.safe_dump(PARAMS), encoding="utf-8")
+    for write in (write_text, write_embedding, write_sequence, write_clustering, write_music):
+        write()
+    things = Contract(pa.schema([pa.field("n", pa.int64(), nullable=False)]))
+    with Staging(Path("reports/validation/train_embedding/cbow.json")) as staging:
+        table = staging.table(Path("data/things.parquet"), things)
+        table.write(pa.table({"n": [1, 2]}))
+
+
+def write_text() -> None:
+    """Write what the page of the text room is made from."""
+    from stages.text import contracts
+
+    vocabulary = {
+        "token_id": [0, 1, 2, 3, 4, 5],
+        "token": ["<unk>", "<bos>", "<eos>", HOSTILE, "is", "so"],
+        "count": [1, 2, 2, 3, 2, 1],
+        "document_count": [None, 1, 1, 2, 1, 1],
+    }
+    lengths = {"split": ["test", "train", "train"], "tokens": [1, 1, 9], "documents": [1, 2, 1]}
+    growth = {"tokens": [2, 4, 5], "types": [1, 2, 2]}
+    label_words = {
+        "label": ["a", "a", "b"], "token": [HOSTILE, "so", "is"], "score": [3.0, 2.0, 1.0],
+        "count": [3, 2, 1],
+    }  # fmt: skip
+    examples = {
+        "doc_id": ["a#1", HOSTILE],
+        "split": ["train", "test"],
+        "text": [f"{HOSTILE} is what this document says. So.", "x " * 40],
+        "tokens": [[HOSTILE, "is", "so"], ["x"]],
+        "sentence_lengths": [[2, 1], [1]],
+    }
+    write_table(DATA / "text/vocabulary.parquet", contracts.VOCABULARY, vocabulary)
+    write_table(DATA / "text/lengths.parquet", contracts.LENGTHS, lengths)
+    write_table(DATA / "text/growth.parquet", contracts.GROWTH, growth)
+    write_table(DATA / "text/label_words.parquet", contracts.LABEL_WORDS, label_words)
+    write_table(DATA / "text/examples.parquet", contracts.EXAMPLES, examples)
+    collected = CollectMetrics(
+        corpus={
+            "name": "mine", "title": HOSTILE, "licence": "none", "homepage": None,
+            "language": "english", "sources": ["data/raw: m.csv"],
+        },
+        split_unit="document",
+        given_splits=["test"],
+        documents={"total": 2, "train": 1, "validation": 0, "test": 1},
+        groups=1,
+        labels=1,
+        dropped={"too_short": 4},
+        changed={"markup": 3, "cut": 0},
+        examples=[f"m.csv line 2: {HOSTILE}"],
+    )  # fmt: skip
+    tokenized = TokenizeMetrics(
+        language="english",
+        tokens={"total": 5, "train": 5, "validation": 0, "test": 0},
+        sentences={"total": 3, "train": 2, "validation": 0, "test": 1},
+        types=2,
+        vocabulary=3,
+        dropped={"no_token": 0},
+        coverage={"train": 1.0, "validation": None, "test": 0.5},
+    )
+    profile = ProfileCorpusMetrics(
+        zipf_exponent=-1.07, zipf_factor=3.0, heaps_exponent=0.6, heaps_factor=1.5,
+        labels=2, labels_described=2,
+    )  # fmt: skip
+    write_metrics(METRICS / "collect.json", collected)
+    write_metrics(METRICS / "tokenize.json", tokenized)
+    write_metrics(METRICS / "profile_corpus.json", profile)
+
+
+def write_embedding() -> None:
+    """Write what the page of the embedding room is made from: glove is better than cbow."""
+    from stages.embedding import contracts
+
+    for model, score in (("cbow", 0.2), ("glove", 0.4)):
+        tables = {
+            "neighbours": {"token": ["war"], "seen": True, "rank": 1, "neighbour": HOSTILE,
+                           "cosine_similarity": 0.5},
+            "vector_arithmetic": {"expression": ["a - b + c"], "rank": 1, "token": HOSTILE,
+                                  "cosine_similarity": 0.5},
+            "cloze": {"sentence": ["a ___"], "answer": "b", "rank": 1, "guess": HOSTILE},
+            "context_words": {"token": ["war"], "rank": 1, "neighbour": HOSTILE,
+                              "probability": 0.5},
+            "map": {"token": [HOSTILE, "war"], "x": [1.0, 2.0], "y": [2.0, 0.5]},
+            "glove_fit": {"token": ["war", "war"], "neighbour": [HOSTILE, "so"],
+                          "log_count": [1.0, 2.0], "dot_product": [1.5, 1.75]},
+        }  # fmt: skip
+        for name, columns in tables.items():
+            path = DATA / f"embedding/evaluate_embedding/{model}/{name}.parquet"
+            write_table(path, getattr(contracts, name.upper()), columns)
+        learned = {"fit": None, "tokens_per_epoch": 5}
+        if model == "glove":
+            fit = {"counts": 2, "correlation": 0.5, "correlation_of_frequent_tenth": None}
+            learned = {"fit": fit, "counts": 9, "cost": [0.5, 0.25]}
+        write_metrics(
+            METRICS / f"evaluate_embedding/{model}.json",
+            EvaluateEmbeddingMetrics(
+                kind=model,
+                dimensions=3,
+                words=2,
+                numbers_per_word=3.0,
+                bytes={"vectors": 1000, "model": 2000, "as_dense": 24},
+                scores={"WordSim-353": {"score": score, "low": 0.1, "high": 0.5, "covered": 9,
+                                        "items": 20}},
+                sections={"analogies": {"capitals": {"score": score, "covered": 4}}},
+                baselines={"similarity": 0.0, "analogies": 0.1, "blank in 1": 0.01},
+                words_without_vector=["x"],
+                **learned,
+            ),
+        )  # fmt: skip
+    comparison = {
+        "test": ["WordSim-353", "SimLex-999"] * 2,
+        "model": ["cbow", "cbow", "glove", "glove"],
+        "items": [9, 0, 9, 0],
+        "score": [0.2, None, 0.4, None],
+        "low": [0.1, None, 0.1, None],
+        "high": [0.5, None, 0.5, None],
+        "behind": [0.2, None, 0.0, None],
+        "behind_low": [-0.1, None, 0.0, None],
+    }
+    write_table(DATA / "embedding/comparison.parquet", contracts.COMPARISON, comparison)
+    none = Verdict(measure="spearman", items=0, best=None, score=None, no_worse=[])
+    best = Verdict(measure="spearman", items=9, best="glove", score=0.4, no_worse=["cbow"])
+    verdicts = CompareEmbeddingsMetrics({"WordSim-353": best, "SimLex-999": none})
+    write_metrics(METRICS / "compare_embeddings.json", verdicts)
+    columns = ["model", "seconds", "words_per_second", "peak_mib", "corpus"]
+    write_curve(Path("reports/costs/embedding.csv"), {column: [] for column in columns})
+
+
+def write_sequence() -> None:
+    """Write what the page of the sequence room is made from: gru is better than rnn."""
+    from stages.sequence import contracts
+
+    perplexity = {"train": 20.0, "validation": 30.0, "test": 31.0}
+    ngrams = {"unigram": {split: 9 * value for split, value in perplexity.items()}}
+    write_metrics(
+        METRICS / "estimate_ngrams.json",
+        EstimateNgramsMetrics(perplexity={**ngrams, "bigram": perplexity}),
+    )
+    majority = AccuracyMetrics(accuracy=0.5, accuracy_interval=(0.4, 0.6), macro_f1=0.6)
+    tf_idf = TfIdfMetrics(accuracy=0.7, accuracy_interval=(0.6, 0.8), macro_f1=0.6, c=10)
+    write_metrics(
+        METRICS / "score_document_baselines.json",
+        ScoreDocumentBaselinesMetrics(majority=majority, tf_idf=tf_idf),
+    )
+    splits = dict.fromkeys(SPLITS, 9.0)
+    labels = [f"label {i}" for i in range(30)]
+    for cell, test, accuracy in (("rnn", 25.2, 0.6), ("gru", 21.0, 0.9)):
+        scores = {
+            "accuracy": accuracy, "accuracy_interval": (accuracy - 0.05, accuracy + 0.05),
+            "macro_f1": accuracy, **TRAINING,
+        }  # fmt: skip
+        alone = {**scores, "accuracy": accuracy - 0.3, "accuracy_interval": (0.2, accuracy - 0.2)}
+        gap = {
+            "mean_squared_error": 0.16 if cell == "rnn" else 0.001, "solved": cell == "gru",
+            "updates": 40, **TRAINING,
+        }  # fmt: skip
+        metrics = {
+            "train_language_model": TrainLanguageModelMetrics(
+                perplexity={"train": 18.0, "validation": 20.0, "test": test}, **TRAINING
+            ),
+            "classify_documents": ClassifyDocumentsMetrics(
+                documents={"train": 500, "validation": 50, "test": 60},
+                labels=30,
+                test_documents_of_unseen_label=0,
+                with_log_count_ratios=scores,
+                without_log_count_ratios=alone,
+            ),
+            "read_digits": ReadDigitsMetrics(
+                source="scikit-learn", rows=8, columns=8, images={"test": 90}, **scores
+            ),
+            "predict_chords": PredictChordsMetrics(
+                nats_per_frame={**splits, "test": 9.5 - accuracy},
+                test_interval=(8.25, 9.75),
+                pitch_frequency_nats_per_frame={**splits, "test": 11.0},
+                pieces={"train": 8, "validation": 1, "test": 1},
+                frames={"train": 80, "validation": 10, "test": 10},
+                **TRAINING,
+            ),
+            "solve_adding_problem": SolveAddingProblemMetrics(
+                always_one=1 / 6, gaps={"4": {**gap, "solved": True}, "8": gap}
+            ),
+        }
+        curve = {
+            "epoch": [1, 2], "train_loss": [3.5, 3.1], "validation_loss": [3.4, 3.0],
+            "gradient_norm": [4.0, 2.0], "clipped_share": [1.0, 0.5],
+        }  # fmt: skip
+        for stage, values in metrics.items():
+            write_metrics(METRICS / stage / f"{cell}.json", values)
+            columns = {**curve, "gap": 8} if stage == "solve_adding_problem" else curve
+            write_curve(CURVES / stage / f"{cell}.csv", columns)
+        backwards = [(when, back) for when in ("before", "after") for back in range(8)]
+        fall = 1e-20 if cell == "rnn" else 1e-2
+        paragraphs = {"temperature": [0.5, 1.0, 1.5], "text": f"{HOSTILE} and {cell}"}
+        sentences = {
+            "surprise": ["most", "least"], "rank": 1, "text": HOSTILE, "nats_per_word": [9.0, 1.0],
+        }  # fmt: skip
+        attributions = {
+            "doc_id": ["a", "a", "b"], "excerpt": HOSTILE, "label": HOSTILE, "prediction": "x",
+            "probability": 0.75, "rank": [1, 2, 1], "token": ["one", "two", HOSTILE],
+            "change": [1.25, -0.5, 0.1],
+        }  # fmt: skip
+        gradients = {
+            "gap": 8,
+            "training": [when for when, _ in backwards],
+            "steps_back": [back for _, back in backwards],
+            "gradient_norm": [fall ** (back / 7) for _, back in backwards],
+        }
+        tables = {
+            "train_language_model/{}/paragraphs": (contracts.PARAGRAPHS, paragraphs),
+            "train_language_model/{}/sentences": (contracts.SENTENCES, sentences),
+            "classify_documents/{}/attributions": (contracts.ATTRIBUTIONS, attributions),
+            "classify_documents/{}/confusion": (contracts.CONFUSION, mistakes([HOSTILE, *labels])),
+            "read_digits/{}/confusion": (contracts.CONFUSION, mistakes(list("0123"))),
+            "solve_adding_problem/{}/gradients": (contracts.GRADIENTS, gradients),
+        }
+        for place, (contract, columns) in tables.items():
+            write_table(DATA / f"sequence/{place.format(cell)}.parquet", contract, columns)
+
+
+def mistakes(labels: list[str]) -> dict[str, list]:
+    """Return a table `confusion` with one mistake: the third label for the second."""
+    pairs = [*((label, label, 5) for label in labels), (labels[1], labels[2], 3)]
+    truth, prediction, count = map(list, zip(*pairs, strict=True))
+    return {"truth": truth, "prediction": prediction, "count": count}
+
+
+def write_clustering() -> None:
+    """Write what the page of the clustering room is made from."""
+    from stages.clustering import contracts
+
+    names = [f"word{n}" for n in range(12)]
+    clusters = [n % 3 for n in range(12)]
+    angle = np.linspace(0, 6, 12)
+    folder = DATA / "clustering"
+    points = {"point": names, "label": None, "vector": [[0.0, 1.0]] * 12}
+    members = {"point": names, "cluster": clusters, "distance": 0.5}
+    named = {"cluster": [0, 1, 2], "size": 4, "name": [HOSTILE, "b, c", "d"]}
+    projection = {
+        "point": names * 2,
+        "method": ["pca"] * 12 + ["tsne"] * 12,
+        "x": [*np.cos(angle), *np.sin(angle)],
+        "y": [*np.sin(angle), *np.cos(angle)],
+    }
+    write_table(folder / "points/words.parquet", contracts.POINTS, points)
+    write_table(folder / "cluster/words/members.parquet", contracts.MEMBERS, members)
+    write_table(folder / "cluster/words/clusters.parquet", contracts.CLUSTERS, named)
+    write_table(folder / "project/words/projection.parquet", contracts.PROJECTION, projection)
+    write_metrics(
+        METRICS / "embed_documents.json",
+        EmbedDocumentsMetrics(words=12, documents=2, dropped={"no_known_word": 1}),
+    )
+    write_metrics(
+        METRICS / "cluster/words.json",
+        ClusterMetrics(
+            clusters=3, points=12, inertia=4.0, silhouette=0.5, labelled_points=0,
+            adjusted_rand=None, normalized_mutual_info=None,
+        ),
+    )  # fmt: skip
+    write_metrics(
+        METRICS / "project/words.json",
+        ProjectMetrics(points=12, pca_explained_variance=0.4, tsne_divergence=0.5),
+    )
+
+
+def write_music() -> None:
+    """Write what the page of the music room is made from: two seconds of a tone."""
+    from stages.music import contracts
+
+    folder = DATA / "music"
+    notes = {
+        "part": ["soprano", "bass"], "onset_beats": [0.0, 1.0], "duration_beats": 1.0,
+        "pitch_midi": [72, 48],
+    }  # fmt: skip
+    write_table(folder / "composition.parquet", contracts.COMPOSITION, notes)
+    with wave.open(str(folder / "composition.wav"), "wb") as wav:
+        wav.setparams((1, 2, 8000, 0, "NONE", ""))
+        wav.writeframes((np.sin(np.arange(16_000) * 0.3) * 9000).astype("<i2").tobytes())
+    (folder / "composition.mid").write_bytes(b"MThd")
+    row = {"real": 0.9, "composer": 0.8, "random": 0.5, "nearer": "composer"}
+    write_metrics(
+        METRICS / "score_composer.json",
+        ScoreComposerMetrics(
+            scores={"consonance": row, "polyphony": row | {"nearer": "tie"}},
+            passages={"real": 5, "composer": 6, "random": 6},
+            distinct_bars=1.0,
+            bars_seen_in_training=0.0,
+        ),
+    )
+    write_metrics(
+        METRICS / "collect_notes.json",
+        CollectNotesMetrics(pieces={"total": 10, "train": 8}, notes=99, dropped={"duplicate": 1}),
+    )
+    losses = ["generator_loss", "discriminator_loss", "wasserstein_distance"]
+    curve = {"round": [1, 2], **{name: [0.5, 0.25] for name in losses}}
+    write_curve(CURVES / "train_composer.csv", curve)

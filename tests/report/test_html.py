@@ -1,0 +1,85 @@
+"""Pages as HTML, and as a browser shows them."""
+
+import base64
+from pathlib import Path
+
+import pytest
+from browser import check_pages, look
+from page_inputs import COMMANDS, HOSTILE, render
+
+from stages.report.page.content import TITLES, Page, Table, number, percent
+
+
+def test_every_page_is_rendered_in_equal_bytes(report):
+    assert set(report) == set(TITLES)
+    first = {name: path.read_bytes() for name, path in report.items()}
+    for stage in COMMANDS:
+        render(stage)
+    assert {name: path.read_bytes() for name, path in report.items()} == first
+
+
+def test_words_are_shown_and_never_run(report):
+    for name, path in report.items():
+        html = path.read_text()
+        assert HOSTILE not in html
+        if name not in ("validation", "music"):
+            assert "alert(&#39;caught&#39;)" in html or "\\u003cscript>" in html, name
+
+
+def test_numbers_are_rounded_and_none_is_a_dash():
+    assert [number(n) for n in (1234567, 0.12345, None)] == ["1,234,567", "0.123", "–"]
+    assert percent(0.1234) == "12.3%"
+    table = Table("", ["a", "b", "c"], [["x", "1", "–"], ["y", "2.5", "z"]])
+    assert table.numeric == [False, True, False]
+    assert Page("text", "", []).has_charts is False
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_pages_in_a_browser(browser, report, width):
+    assert check_pages(browser, list(report.values()), width) == 17
+
+
+def test_map_names_points_and_switches_projection(browser, report):
+    page, complaints, _ = look(browser, report["clustering"], 1280)
+    chart = page.locator(".chart").first
+    point = chart.locator("svg .mark-symbol path").nth(5)
+    before = point.get_attribute("transform")
+    point.hover()
+    tooltip = page.locator("#vg-tooltip-element")
+    tooltip.wait_for()
+    assert "cluster" in tooltip.inner_text()
+    chart.get_by_label("PCA").check()
+    page.wait_for_timeout(300)
+    assert chart.locator("svg .mark-symbol path").nth(5).get_attribute("transform") != before
+    assert complaints == []
+
+
+def test_music_plays(browser, report):
+    page, complaints, _ = look(browser, report["music"], 1280)
+    page.evaluate("document.querySelector('audio').play()")
+    page.wait_for_function("document.querySelector('audio').currentTime > 0.2")
+    assert page.evaluate("document.querySelector('audio').duration") > 1
+    link = page.get_by_role("link", name="Download the MIDI file").get_attribute("href")
+    assert base64.b64decode(link.split(",")[1])[:4] == b"MThd"
+    assert complaints == []
+
+
+def test_pages_are_reached_by_links_and_keyboard(browser, report):
+    page, _, _ = look(browser, report["index"], 390)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    for title in ("Music", "Validation", "etude"):
+        page.get_by_role("navigation").get_by_role("link", name=title).click()
+        assert page.locator("nav [aria-current=page]").inner_text() == title
+
+
+def test_no_page_links_to_one_that_was_not_rendered(browser, report):
+    Path("reports/headlines/music.json").unlink()
+    report["music"].unlink()
+    render("render_index")
+    expected = [title for name, title in TITLES.items() if name != "music"]
+    for name in ("index", "text"):
+        page, complaints, _ = look(browser, report[name], 1280)
+        links = page.get_by_role("navigation").get_by_role("link")
+        assert links.all_inner_texts() == expected
+        assert complaints == []
