@@ -157,7 +157,7 @@ def test_bad_files_are_named(stage, tmp_path, image_bytes, label_bytes, message)
 
 
 def test_what_is_missing_or_damaged_is_named(stage, tmp_path):
-    with pytest.raises(StageError, match="raw/mnist is not a folder"):
+    with pytest.raises(StageError, match="there is no raw/mnist: put it there"):
         stage(source="mnist")
     folder = tmp_path / "raw/mnist"
     folder.mkdir()
