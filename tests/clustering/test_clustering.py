@@ -6,10 +6,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from stages.clustering.gather_points import average_documents
 
-from stages.clustering import cluster, gather_points, project
+from stages.clustering import cluster, embed_documents, project
 from stages.clustering.contracts import POINTS
+from stages.clustering.embed_documents import average_documents
 from stages.clustering.points import Points, read
 from stages.core.errors import StageError
 from stages.core.vectors import to_column
@@ -36,9 +36,15 @@ def params(**sections):
 
 def run_cluster(**changes):
     params(cluster={"blobs": {"clusters": 3, "restarts": 2, "seed": 1, **changes}})
-    outputs = ["members.parquet", "clusters.parquet", "metrics.json", "validation.json"]
-    arguments = ["points.parquet", "points.parquet", *outputs]
-    cluster.main([*arguments, "--params", "clustering.cluster.blobs"])
+    cluster.main(
+        params="clustering.cluster.blobs",
+        points="points.parquet",
+        words="points.parquet",
+        members="members.parquet",
+        clusters="clusters.parquet",
+        metrics="metrics.json",
+        validation="validation.json",
+    )
     return json.loads(Path("metrics.json").read_text())
 
 
@@ -66,8 +72,13 @@ def test_more_clusters_than_points_is_told(blobs):
 
 def run_project(**changes):
     params(project={"points": 100, "perplexity": 5, "seed": 1, **changes})
-    outputs = ["projection.parquet", "metrics.json", "validation.json"]
-    project.main(["points.parquet", *outputs, "--params", "clustering.project"])
+    project.main(
+        params="clustering.project",
+        points="points.parquet",
+        projection="projection.parquet",
+        metrics="metrics.json",
+        validation="validation.json",
+    )
     return pq.read_table("projection.parquet").to_pandas()
 
 
@@ -98,10 +109,17 @@ def test_vocabulary_smaller_than_what_is_skipped_is_told(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     vectors = {"token": ["a", "b"], "count": [2, 1], "vector": to_column(np.eye(2))}
     pq.write_table(pa.table(vectors), "vectors.parquet")
-    params(gather_points={"words": 5, "skip_words": 2, "smoothing": 0.001})
-    paths = ["tokens.parquet", "vectors.parquet", "w", "d", "metrics.json", "validation.json"]
+    params(embed_documents={"words": 5, "skip_words": 2, "smoothing": 0.001})
     with pytest.raises(StageError, match=r"has 2 words, none of which is left after skipping 2"):
-        gather_points.main([*paths, "--params", "clustering.gather_points"])
+        embed_documents.main(
+            params="clustering.embed_documents",
+            tokens="vectors.parquet",
+            vectors="vectors.parquet",
+            words="words.parquet",
+            documents="documents.parquet",
+            metrics="metrics.json",
+            validation="validation.json",
+        )
 
 
 def test_document_is_the_weighted_average_less_the_mean():

@@ -3,8 +3,9 @@ from corpora import sentences
 from tiny import ROOT, SHARED_DATA
 
 from stages.core.errors import StageError
+from stages.core.params import load
 from stages.text import collect as stage
-from stages.text.collect import read_corpus_file
+from stages.text.sources.corpus import Corpus
 from stages.text.sources.documents import read_documents
 from stages.text.sources.formats import Losses
 
@@ -31,7 +32,7 @@ def test_units_of_a_text(collect, unit, number):
     source = {"path": "novels", "unit": unit}
     documents = list(
         read_documents(
-            stage.Corpus.model_validate(
+            Corpus.model_validate(
                 {"title": "t", "licence": "l", "language": "english", "min_words": 1,
                  "markup": "none", "sources": [source]}
             ),
@@ -141,7 +142,7 @@ def test_empty_cell_of_a_split_is_drawn(collect):
 
 
 def test_news_with_the_faults_of_ag_news(collect):
-    described = read_corpus_file(ROOT / "conf" / "corpus" / "ag_news.yaml").model_dump()
+    described = load(ROOT / "conf" / "corpus" / "ag_news.yaml", Corpus).model_dump()
     sources = [source | {"url": None, "sha256": None} for source in described.pop("sources")]
     for number, source in enumerate(sources):
         rows = "".join(
@@ -255,13 +256,13 @@ def test_every_corpus_of_the_project_is_described():
     assert names >= {"embedded", "kiwi_manual", "own", "nsmc", "imdb", "ag_news", "sms_spam",
                      "newsgroups", "text8"}  # fmt: skip
     for path in (ROOT / "conf/corpus").glob("*.yaml"):
-        corpus = read_corpus_file(path)
+        corpus = load(path, Corpus)
         assert corpus.title
         assert corpus.licence
 
 
 def test_embedded_corpus_has_no_markup(tmp_path):
-    corpus = read_corpus_file(ROOT / "conf/corpus/embedded.yaml")
+    corpus = load(ROOT / "conf/corpus/embedded.yaml", Corpus)
     found = list(read_documents(corpus, tmp_path, 100_000, Losses()))
     titles = {d.label for d in found} - {None}
     assert len(titles) == 106

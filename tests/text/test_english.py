@@ -6,7 +6,7 @@ import pytest
 from tiny import SHARED_DATA
 
 from stages.text.cleaning.clean import Rules, clean
-from stages.text.tokens.batch import english
+from stages.text.tokens import english
 from stages.text.tokens.english import Tokenizer
 
 

@@ -19,8 +19,9 @@ import pytest
 from corpora import sentences
 
 from stages.core.errors import StageError
+from stages.text.sources import documents as sources
+from stages.text.sources import formats
 from stages.text.sources.decode import detect_encoding
-from stages.text.sources.documents import formats, sources
 
 TEXTS = sentences(10)
 ROWS = [{"text": text, "label": "ab"[n % 2], "id": f"r{n}"} for n, text in enumerate(TEXTS)]

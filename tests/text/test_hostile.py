@@ -26,11 +26,12 @@ from stages.core.errors import StageError
 from stages.text import collect
 from stages.text.cleaning.batches import batches, clean_batch
 from stages.text.cleaning.params import CollectParams
+from stages.text.sources import formats
 from stages.text.sources.corpus import Corpus
 from stages.text.sources.decode import detect_encoding
-from stages.text.sources.documents import formats, read_documents
+from stages.text.sources.documents import read_documents
 from stages.text.sources.formats import Losses
-from stages.text.tokens.batch import english
+from stages.text.tokens import english
 
 EXAMPLES = 500  # of each of the four kinds of files
 EXAMPLES_OF_NAMES = 500  # of each of four kinds of names, archives and encodings
