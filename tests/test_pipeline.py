@@ -250,7 +250,7 @@ def test_finished_tables_have_the_columns_of_their_contracts(finished_project):
 
 
 def test_one_value_changed_runs_only_its_dependents(finished_project):
-    set_params(finished_project / "params.yaml", {"embedding.models.skipgram.window": 4})
+    set_params(finished_project / "params.yaml", {"embedding.train_embedding.skipgram.window": 4})
     done = run(finished_project, "flows", "everything")
     assert done.returncode == 0, done.stdout
     outcome = dict(re.findall(r"^[\d:]+ +(\S+) +(cached|done in)", done.stdout, re.MULTILINE))
@@ -263,13 +263,17 @@ def test_one_value_changed_runs_only_its_dependents(finished_project):
         "train_language_model@lstm_peephole",
         "classify_documents@rnn",
         "classify_documents@lstm_peephole",
-        "gather_points",
+        "embed_documents",
         "cluster@words",
         "cluster@documents",
         "project@words",
         "project@documents",
         "summarize",
-        "render_report",
+        "render_embedding",
+        "render_sequence",
+        "render_clustering",
+        "render_validation",
+        "render_index",
     }
 
 
