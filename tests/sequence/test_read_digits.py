@@ -160,6 +160,10 @@ def test_what_is_missing_or_damaged_is_named(stage, tmp_path):
     with pytest.raises(StageError, match="there is no raw/mnist: put it there"):
         stage(source="mnist")
     folder = tmp_path / "raw/mnist"
+    folder.touch()
+    with pytest.raises(StageError, match="raw/mnist is not a folder"):
+        stage(source="mnist")
+    folder.unlink()
     folder.mkdir()
     with pytest.raises(StageError, match="has no file called NAME-images-idx3-ubyte"):
         stage(source="mnist")

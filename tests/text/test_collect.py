@@ -194,7 +194,7 @@ def test_changes_are_counted(collect):
 
 
 def test_two_workers_write_the_same_bytes(collect, monkeypatch):
-    monkeypatch.setattr(stage, "BATCH_DOCUMENTS", 5)
+    monkeypatch.setattr("stages.text.cleaning.batches.BATCH_DOCUMENTS", 5)
     source = {**collect.write("m.txt", "\n".join(sentences(40) + sentences(3))), "unit": "line"}
     one = collect(source)
     bytes_of_one = (collect.out / "documents.parquet").read_bytes()
