@@ -338,12 +338,14 @@ def test_corpus_is_switched_by_one_choice_and_back_from_the_cache(finished_proje
         subprocess.run([*git, *command], cwd=finished_project, check=True)
     vocabulary = finished_project / "data/text/vocabulary.parquet"
     before = vocabulary.read_bytes()
-    korean = run(finished_project, "dvc", "exp", "run", "-S", "corpus=kiwi_manual", "describe")
+    korean = run(
+        finished_project, "dvc", "exp", "run", "-S", "corpus=kiwi_manual", "profile_corpus"
+    )
     assert korean.returncode == 0, korean.stdout
     assert "형태소" in pq.read_table(vocabulary)["token"].to_pylist()
-    back = run(finished_project, "dvc", "exp", "run", "-S", "corpus=tiny", "describe")
+    back = run(finished_project, "dvc", "exp", "run", "-S", "corpus=tiny", "profile_corpus")
     assert back.returncode == 0, back.stdout
-    for stage in ("collect", "tokenize", "describe"):
+    for stage in ("collect", "tokenize", "profile_corpus"):
         assert f"Stage '{stage}' is cached - skipping run" in back.stdout
     assert vocabulary.read_bytes() == before
 
