@@ -328,7 +328,7 @@ def test_the_stage_of_the_contributors_guide_runs(finished_project, tmp_path):
     assert done.returncode == 0, done.stdout
     counts = pq.read_table(project / "data/text/sentence_counts.parquet").to_pylist()
     tokenized = json.loads((finished_project / "reports/metrics/tokenize.json").read_text())
-    assert [row["split"] for row in counts] == ["train", "validation", "test"]
+    assert {row["split"] for row in counts} == {"train", "validation", "test"}
     assert all(0 < row["sentences"] <= tokenized["sentences"][row["split"]] for row in counts)
 
 
