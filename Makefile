@@ -26,7 +26,7 @@ lint: .venv/installed ## Check style, docstrings and who may import whom
 
 clean: ## Delete what was installed and what the stages wrote (DVC's cache stays)
 	rm -rf .venv data/text data/embedding data/sequence data/clustering data/music
-	rm -rf reports/index.html reports/pages reports/validation reports/curves
+	rm -rf reports/index.html reports/pages reports/headlines reports/validation reports/curves
 
 # Without dependencies: the lock file names them all, but for what tinysoundfont would add (PyAudio).
 # torch is asked for once more with them, since its build for GPUs needs packages of its own.
