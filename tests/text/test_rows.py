@@ -28,7 +28,7 @@ def tsv(rows, **how) -> str:
         (0, ["plain words alone"], {"quoting": csv.QUOTE_NONNUMERIC}),
     ],
 )
-def test_tsv_that_is_quoted(collect, before, special, how, ending):
+def test_quoted_tsv(collect, before, special, how, ending):
     texts = [*TEXTS[:before], *special, *TEXTS[before:]]
     rows = [["text", "label"], *([text, n % 2] for n, text in enumerate(texts))]
     content = tsv(rows, **how).replace("\n", ending)
@@ -39,7 +39,7 @@ def test_tsv_that_is_quoted(collect, before, special, how, ending):
     assert metrics["dropped"]["malformed"] == 0
 
 
-def test_tsv_quoted_at_the_first_column_and_the_last(collect):
+def test_tsv_with_quoted_first_and_last_columns(collect):
     rows = [["text", "label", "note"]]
     rows += [[f"{t}\nin two lines", "ab"[n % 2], f"{n}\n\nnotes"] for n, t in enumerate(TEXTS)]
     documents, _ = collect({**collect.write("m.tsv", tsv(rows)), "label_column": "label"})
@@ -57,7 +57,7 @@ def test_tsv_quoted_at_the_first_column_and_the_last(collect):
         ['"begins a mark here', 'and another one ends it"'],
     ],
 )
-def test_tsv_in_which_quotation_marks_mean_nothing(collect, texts):
+def test_tsv_with_literal_quotation_marks(collect, texts):
     texts = [*TEXTS[:5], *texts, *TEXTS[5:]]
     content = "".join(f"{n}\t{text}\t{n % 2}\n" for n, text in enumerate(texts))
     documents, metrics = collect(
@@ -71,7 +71,7 @@ def test_tsv_in_which_quotation_marks_mean_nothing(collect, texts):
     assert sum(metrics["dropped"].values()) == metrics["changed"]["repaired_row"] == 0
 
 
-def test_tsv_decides_where_its_first_marks_are(collect, monkeypatch):
+def test_quoting_of_tsv_is_decided_where_the_marks_begin(collect, monkeypatch):
     monkeypatch.setattr("stages.text.sources.rows.WINDOW_CHARACTERS", 300)
     texts = [*TEXTS, '"marks that say nothing"', *sentences(20, "more"), "a cell\nof two lines"]
     rows = "".join(f"{text}\ta\n" for text in texts[:-1]) + tsv([[texts[-1], "a"]])
@@ -79,7 +79,7 @@ def test_tsv_decides_where_its_first_marks_are(collect, monkeypatch):
     assert [d["text"] for d in documents] == [*texts[:-1], "a cell of two lines"]
 
 
-def test_marks_behind_a_backslash(collect):
+def test_backslash_escaped_marks(collect):
     lines = ["id,text,label"]
     lines += [f'r{n},"he said \\"{t}\\", twice",a' for n, t in enumerate(TEXTS)]
     lines += [r'path,"it lies in C:\dir\",b', r'open,"a mark \" and' + '\na line break",b']
@@ -91,7 +91,7 @@ def test_marks_behind_a_backslash(collect):
     assert metrics["dropped"]["malformed"] == metrics["changed"]["repaired_row"] == 0
 
 
-def test_open_quotation_mark_swallows_nothing(collect):
+def test_unclosed_mark_does_not_swallow_rows(collect):
     lines = ["id,label,text"] + [f"r{n},a,{text}" for n, text in enumerate(TEXTS)]
     lines.insert(4, 'bad1,a,"never closed but readable')
     lines.insert(7, 'bad2,"never closed')
@@ -106,7 +106,7 @@ def test_open_quotation_mark_swallows_nothing(collect):
     assert any("m.csv line 8" in example for example in metrics["examples"])
 
 
-def test_a_second_open_mark_costs_no_second_look_at_everything():
+def test_many_unclosed_marks_take_linear_time():
     lines = ['a,"open'] * 3000 + ["b,c"]
     note = Losses().of_lines("m.csv")
     rows = list(read_rows(io.StringIO("\n".join(lines)), ",", note))
