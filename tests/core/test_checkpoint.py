@@ -1,11 +1,13 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stages.core.checkpoint import Checkpoint
+from stages.core.outputs import Staging
 from stages.core.params import Params
 
 
@@ -15,7 +17,8 @@ class NoParams(Params):
 
 @pytest.fixture
 def checkpoint(tmp_path):
-    return Checkpoint(tmp_path / "model.safetensors", NoParams(), [], tmp_path)
+    output = Staging().output(tmp_path / "model.safetensors")
+    return Checkpoint(output, NoParams(), [], Path(__file__))
 
 
 def test_two_processes_do_not_share_a_partial_checkpoint(checkpoint, tmp_path):

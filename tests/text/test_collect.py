@@ -242,7 +242,7 @@ def test_missing_file_and_empty_folder_are_reported(collect):
     [
         ({"path": "a.txt", "url": "http://b"}, "a source needs either a path or a url"),
         ({"url": "http://b/c.txt"}, "url and sha256 must be given together"),
-        ({"path": "a.txt", "encoding": "klingon"}, "there is no encoding 'klingon'"),
+        ({"path": "a.txt", "encoding": "klingon"}, "'klingon' is not an encoding"),
         ({"path": "a", "files": "("}, "it is not a regular expression"),
         ({"path": "a.txt", "text_colum": "b"}, "unknown parameter"),
     ],

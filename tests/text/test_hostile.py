@@ -194,8 +194,8 @@ def test_broken_files_of_any_kind(run, data):
     if packing == ".gz" and data.draw(st.booleans()):
         content = gzip.compress(content, mtime=0)
     content = content[: data.draw(st.integers(0, len(content)))]
-    place = data.draw(st.integers(0, len(content)))
-    content = content[:place] + data.draw(hostile) + content[place:]
+    index = data.draw(st.integers(0, len(content)))
+    content = content[:index] + data.draw(hostile) + content[index:]
     kind = data.draw(
         st.sampled_from(["txt", "csv", "tsv", "jsonl", "parquet", "xml", "zip", "tar"])
     )
@@ -235,9 +235,9 @@ def test_lines_of_mixed_encodings(run, kinds, end, marks, data):
     lines = [encoded(number, kind) for number, kind in enumerate(kinds)]
     contents = [content for _, content in lines]
     for _ in range(marks):
-        place = data.draw(st.integers(0, len(lines) - 1))
-        if not contents[place].startswith(b"\xef\xbb\xbf"):
-            contents[place] = b"\xef\xbb\xbf" + contents[place]
+        index = data.draw(st.integers(0, len(lines) - 1))
+        if not contents[index].startswith(b"\xef\xbb\xbf"):
+            contents[index] = b"\xef\xbb\xbf" + contents[index]
     content = end.encode().join(contents)
     documents, losses = run.read("m.txt", content, unit="line")
     check_valid(documents)
@@ -338,10 +338,10 @@ def test_members_of_archives(run, more, ending, data):
         content = tar_of(files, "" if ending == "tar" else "gz", links)
     damage = data.draw(st.integers(0, 3)) == 0
     if damage:
-        place = data.draw(st.integers(0, len(content) - 1))
+        index = data.draw(st.integers(0, len(content) - 1))
         bad = data.draw(st.binary(min_size=1, max_size=8))
         cut = data.draw(st.booleans())
-        content = content[:place] + bad + (b"" if cut else content[place + len(bad) :])
+        content = content[:index] + bad + (b"" if cut else content[index + len(bad) :])
     try:
         documents, _ = run.read(f"m.{ending}", content, unit="file")
     except StageError as error:

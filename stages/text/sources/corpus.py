@@ -35,7 +35,7 @@ def _known_encoding(name: str) -> str:
     try:
         return codecs.lookup(name).name
     except LookupError:
-        raise ValueError(f"there is no encoding '{name}'") from None
+        raise ValueError(f"'{name}' is not an encoding") from None
 
 
 def _pattern(text: str) -> str:
