@@ -1,7 +1,6 @@
-"""Write word vectors in word2vec's format, which other tools read: .txt or .vec, or binary .bin.
+"""Export word vectors in word2vec's format: text (.txt or .vec) or binary (.bin).
 
-A space ends a word in these files, so that the words of more than one are joined by `_`, as in
-word2vec's own.
+A space ends a word in these files, so spaces in words are replaced by `_`, as word2vec does.
 """
 
 import argparse
@@ -21,18 +20,18 @@ IS_BINARY = {".txt": False, ".vec": False, ".bin": True}
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Read the arguments, convert, write."""
+    """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m tools.export_vectors", description=__doc__)
     parser.add_argument(
         "vectors", type=Path, help="data/embedding/train_embedding/MODEL/vectors.parquet"
     )
-    parser.add_argument("target", type=Path, help="file to write; its ending says the format")
+    parser.add_argument("target", type=Path, help="file to write; its suffix sets the format")
     args = parser.parse_args(argv)
     if args.target.suffix not in IS_BINARY:
-        raise StageError(f"{args.target}: its name has to end in {', '.join(IS_BINARY)}")
+        raise StageError(f"{args.target}: the name must end in {', '.join(IS_BINARY)}")
     table = pq.read_table(args.vectors)
     if not table["indices"].null_count:
-        raise StageError(f"{args.vectors} is sparse, for which word2vec has no format")
+        raise StageError(f"{args.vectors} is sparse, and word2vec has no format for sparse vectors")
     words = table["token"].to_pylist()
     row_of = {word: row for row, word in enumerate(words) if word_in_file(word) == word}
     for row, word in enumerate(words):
@@ -49,7 +48,7 @@ def main(argv: list[str] | None = None) -> None:
     if spaced:
         print(
             f"{len(spaced)} with spaces, such as '{spaced[0]}', are written with _ for each space; "
-            f"{len(words) - len(kept)} of them are left out, as another word is written so"
+            f"{len(words) - len(kept)} of them are left out, because another word is written alike"
         )
 
 

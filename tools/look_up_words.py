@@ -1,4 +1,4 @@
-"""Print the words nearest to any words; FastText knows those that are not in the corpus, too."""
+"""Print the nearest neighbours of words; FastText has vectors even for words not in the corpus."""
 
 import argparse
 import sys
@@ -11,7 +11,7 @@ from stages.embedding.models.model import read_model
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Read the arguments, look up, print."""
+    """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m tools.look_up_words", description=__doc__)
     parser.add_argument(
         "model", type=Path, help="folder of a model, such as data/embedding/train_embedding/lsa"
@@ -25,8 +25,8 @@ def main(argv: list[str] | None = None) -> None:
         rows = [row for row in found.to_pylist() if row["token"] == word]
         if not rows:
             raise StageError(
-                f"'{word}' has no neighbours in {args.model}: it has no vector, or a model in "
-                "which no word is like another"
+                f"'{word}' has no neighbours in {args.model}: the word has no vector, or no words "
+                "are similar in this model"
             )
         print(word if rows[0]["seen"] else f"{word} (not in the corpus; from its n-grams)")
         for row in rows:

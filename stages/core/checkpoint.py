@@ -1,6 +1,6 @@
-"""Where a training run stands, so that a killed one continues and ends with the same bytes.
+"""Checkpoints of training runs: a killed run continues and ends with the same bytes.
 
-torch is imported only by those who train with it: it takes seconds.
+torch is imported only in the functions that need it, because importing it takes seconds.
 """
 
 import hashlib
@@ -18,18 +18,18 @@ from stages.core.params import Params
 
 
 class Checkpoint:
-    """One safetensors file beside the output it leads to, kept until that output is written.
+    """The state of a training run, in a safetensors file next to the output of the training.
 
-    It belongs to the parameters, inputs and code it was made with: one of another run is
-    ignored and overwritten, never continued, and a printed line says so.
+    The file is deleted once the output has been written. A checkpoint of other parameters, inputs
+    or code is never continued: the run prints a line, starts afresh and overwrites it.
 
     Args:
-        output: file that the training leads to; the checkpoint is `OUTPUT.checkpoint`.
+        output: output of the training; the checkpoint is `OUTPUT.checkpoint`.
         params: parameters of the training.
-        inputs: files that the training reads.
-        stage: module of the stage. Its own file, the contracts and subpackages of its room and
-            `stages/core` are the code that the checkpoint belongs to.
-        part: name of one of several trainings that lead to the same output.
+        inputs: input files of the training.
+        stage: path of the stage's module. The code of the training is this file, the contracts
+            and subpackages of its room, and `stages/core`.
+        part: name of the training, if several have the same output.
     """
 
     def __init__(
@@ -47,9 +47,11 @@ class Checkpoint:
         output.when_written(self.remove)
 
     def save(self, parts: Mapping[str, Any], progress: Any) -> None:
-        """Write the state of `parts` (anything with `state_dict`), random state and `progress`.
+        """Save the random state and the state of a training run.
 
-        `progress` is what the training loop needs beside them, as JSON values.
+        Args:
+            parts: objects with a `state_dict`, by name.
+            progress: further state of the training loop, JSON values.
         """
         import torch
 
@@ -62,7 +64,7 @@ class Checkpoint:
         self.save_arrays(arrays, {"skeleton": skeleton, "progress": progress})
 
     def restore(self, parts: Mapping[str, Any]) -> Any:
-        """Load what `save` wrote into `parts` and return its `progress`; None to start afresh."""
+        """Restore the state of `parts` and return `progress`; None to start afresh."""
         import torch
 
         saved = self.restore_arrays()
@@ -79,21 +81,21 @@ class Checkpoint:
         return state["progress"]
 
     def save_arrays(self, arrays: Mapping[str, np.ndarray], progress: Any) -> None:
-        """Write arrays and, as JSON values, what the training loop needs beside them."""
+        """Save arrays and further state of the training loop (`progress`, JSON values)."""
         partial = staged(self.path)
         metadata = {"fingerprint": self._fingerprint, "progress": json.dumps(progress)}
-        # An array of no dimension has none to be contiguous in.
+        # `np.ascontiguousarray` would give a scalar a dimension.
         save_file({k: np.asarray(v, order="C") for k, v in arrays.items()}, partial, metadata)
         partial.replace(self.path)
 
     def restore_arrays(self) -> tuple[dict[str, np.ndarray], Any] | None:
-        """Return what `save_arrays` wrote; None to start afresh."""
+        """Return the arrays and the progress that were saved; None to start afresh."""
         try:
             with safe_open(self.path, "np") as file:
                 metadata = file.metadata() or {}
                 if metadata.get("fingerprint") != self._fingerprint:
                     print(
-                        f"{self.path} is of other parameters, inputs or code: starting afresh",
+                        f"{self.path} has other parameters, inputs or code: starting afresh",
                         flush=True,
                     )
                     return None
@@ -106,14 +108,14 @@ class Checkpoint:
         return arrays, json.loads(metadata["progress"])
 
     def remove(self) -> None:
-        """Delete the checkpoint: its output has been written."""
+        """Delete the checkpoint."""
         self.path.unlink(missing_ok=True)
 
 
 def _split(value: Any, path: str, tensors: dict[str, Any]) -> Any:
-    """Move the tensors inside `value` to `tensors` and return the rest as JSON values.
+    """Move the tensors in `value` to `tensors` and return the rest as JSON values.
 
-    Dictionaries become lists of pairs, so that keys that are numbers stay numbers.
+    Dictionaries become lists of pairs, because JSON would turn numeric keys into strings.
     """
     import torch
 

@@ -1,21 +1,21 @@
-"""A stage's command line, which the signature of its `main` declares.
+"""The command line of a stage, declared by the signature of its `main`.
 
     @command
     def main(*, params: ProfileParams, documents: Input, growth: Table[GROWTH], metrics: Output):
 
-Every argument is an option of the same name, and its annotation says what the option takes:
+Each argument is an option of the same name. Its annotation determines the value of the option:
 
-    a model of parameters    a section of params.yaml by its dotted name, or a YAML file by its path
-    Input                    a file or folder to read
-    Output                   a file to write
-    Table[CONTRACT]          a Parquet table to write, which has to keep the contract
-    str                      a word
+    a parameter model    the dotted name of a section of params.yaml, or the path of a YAML file
+    Input                a file or folder to read
+    Output               a file to write
+    Table[CONTRACT]      a Parquet table to write, checked against the contract
+    str                  a word
 
-A stage that writes tables has the option `--validation` as well, for the results of their checks.
+A stage that writes tables also has the option `--validation`, for the results of these checks.
 
-The parser is made from the source of the module, without importing it: `--help`, and the message
-about a mistyped option, wait for no library. That, and that no library of command lines knows how
-to stage outputs, is why argparse is used directly.
+The parser is built from the source of the module without importing it, so `--help` and messages
+about mistyped options do not wait for libraries to load. This is why argparse is used directly;
+besides, no command-line library stages outputs.
 """
 
 import argparse
@@ -36,12 +36,12 @@ from stages.core.errors import StageError
 
 STAGES = Path(__file__).parents[1]
 Input = Path
-_TAKES = {
+_KINDS = {
     "Input": "file or folder to read",
     "Output": "file to write",
     "Table": "table to write, checked against its contract",
     "str": "word",
-    "Params": "section of params.yaml by its dotted name, or a YAML file",
+    "Params": "dotted name of a section of params.yaml, or a YAML file",
 }
 _METAVARS = {"str": "WORD", "Params": "SECTION"}
 
@@ -50,9 +50,9 @@ class Option(NamedTuple):
     """An option of a stage.
 
     Attributes:
-        name: the name of the argument of `main`.
+        name: name of the argument of `main`.
         kind: `Input`, `Output`, `Table`, `str` or `Params`.
-        help: what the docstring of `main` says of it, or else what its kind takes.
+        help: description from the docstring of `main`, or else of the kind.
     """
 
     name: str
@@ -61,18 +61,18 @@ class Option(NamedTuple):
 
     @property
     def flag(self) -> str:
-        """The option as it is typed."""
+        """The option as typed on the command line."""
         return f"--{self.name.replace('_', '-')}"
 
 
 class Signature(NamedTuple):
-    """What a stage does, in a sentence, and the options of its command."""
+    """A one-sentence summary of a stage and the options of its command."""
 
     summary: str
     options: tuple[Option, ...]
 
 
-VALIDATION = Option("validation", "Output", "file for the results of the checks of the tables")
+VALIDATION = Option("validation", "Output", "file for the results of checking the tables")
 
 
 def stages() -> dict[str, Path]:
@@ -95,9 +95,9 @@ def signature(stage: Path) -> Signature:
         if isinstance(annotation, ast.Subscript):
             annotation = annotation.value
         name = annotation.id if isinstance(annotation, ast.Name) else ""
-        kind = name if name in _TAKES else "Params"
-        takes = " ".join(described.get(argument.arg, _TAKES[kind]).split())
-        options.append(Option(argument.arg, kind, takes))
+        kind = name if name in _KINDS else "Params"
+        help_ = " ".join(described.get(argument.arg, _KINDS[kind]).split())
+        options.append(Option(argument.arg, kind, help_))
     if any(option.kind == "Table" for option in options):
         options.append(VALIDATION)
     return Signature(summary, tuple(options))
@@ -116,7 +116,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(name: str, argv: list[str]) -> dict[str, str]:
-    """Return the values of a stage's options; exit with a sentence where they are wrong."""
+    """Return the values of a stage's options; exit with one sentence if they are invalid."""
     summary, options = signature(stages()[name])
     parser = _Parser(
         prog=f"python -m stages {name}",
@@ -131,16 +131,16 @@ def parse(name: str, argv: list[str]) -> dict[str, str]:
 
 
 def command(main: Callable[..., None]) -> Callable[..., None]:
-    """Have `main` called with what its annotations say, made of sections and paths.
+    """Return a function that converts its arguments to the annotated types and calls `main`.
 
-    The function that comes back takes, by keyword, the dotted name of a section or a model of
-    parameters for each section, and a path for each file. Outputs appear together when `main` has
-    returned and every table keeps its contract; none appears otherwise.
+    The function takes keyword arguments: a section's dotted name or a parameter model for each
+    section, and a path for each file. The outputs appear together once `main` has returned and
+    every table meets its contract; otherwise none of them appears.
     """
 
     @functools.wraps(main)
     def run(*, validation: Path | str | None = None, **arguments: Any) -> None:
-        # Imported here: `--help` needs no Arrow.
+        # Imported here because `--help` does not need Arrow.
         from stages.core.outputs import Staging
 
         hints = get_type_hints(main, include_extras=True)
@@ -151,7 +151,7 @@ def command(main: Callable[..., None]) -> Callable[..., None]:
 
 
 def _value(name: str, hint: Any, value: Any, staging: Any) -> Any:
-    """Return what `main` gets for an option."""
+    """Convert the value of an option to the argument of `main`."""
     from pydantic import BaseModel
 
     from stages.core.outputs import Output
@@ -169,9 +169,9 @@ def _value(name: str, hint: Any, value: Any, staging: Any) -> Any:
 
 
 def _readable(name: str, path: Path) -> Path:
-    """Return `path` if it is there and, where it is a table, complete."""
+    """Return `path` if it exists and, if it is a table, is complete."""
     if not path.exists():
-        raise StageError(f"{path} does not exist, which --{name.replace('_', '-')} names")
+        raise StageError(f"--{name.replace('_', '-')}: {path} does not exist")
     if path.suffix == ".parquet":
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -184,14 +184,14 @@ def _readable(name: str, path: Path) -> Path:
 
 
 def check(commands: Iterable[str]) -> list[str]:
-    """Return what is known to be wrong with commands before they run, in a sentence each.
+    """Return the errors that can be found before the commands run, one sentence each.
 
-    Every section of parameters is read, and every input that no command writes has to exist. A
-    stage that can say more has a function `check` beside `main`, which takes some of the arguments
-    of `main` (inputs as paths) and raises a StageError.
+    Every section of parameters is read, and every input that no command writes must exist. A
+    stage that can check more has a function `check` next to `main`, which takes some of the
+    arguments of `main` (inputs as paths) and raises StageError.
 
     Args:
-        commands: commands `python -m stages ROOM.STAGE OPTIONS`.
+        commands: command lines, `python -m stages ROOM.STAGE OPTIONS`.
     """
     known = stages()
     calls = []
@@ -204,27 +204,27 @@ def check(commands: Iterable[str]) -> list[str]:
         for option in options
         if option.kind in ("Output", "Table")
     }
-    # A folder is there once something in it is.
+    # A folder exists as soon as a file in it does.
     written |= {str(folder) for path in written for folder in Path(path).parents}
-    found: dict[str, None] = {}  # in order, each once
+    errors: dict[str, None] = {}  # an ordered set
     for name, arguments, options in calls:
         module = importlib.import_module(f"stages.{name}")
         hints = get_type_hints(module.main, include_extras=True)
-        wrong = False
+        is_valid = True
         for option in options:
             value = arguments[option.name]
             if option.kind == "Params" or (option.kind == "Input" and value not in written):
                 try:
                     arguments[option.name] = _value(option.name, hints[option.name], value, None)
                 except StageError as error:
-                    found[str(error)], wrong = None, True
-        if hasattr(module, "check") and not wrong:
+                    errors[str(error)], is_valid = None, False
+        if hasattr(module, "check") and is_valid:
             try:
                 names = inspect.signature(module.check).parameters
                 module.check(**{key: arguments[key] for key in names})
             except StageError as error:
-                found[str(error)] = None
-    return list(found)
+                errors[str(error)] = None
+    return list(errors)
 
 
 def run(argv: list[str]) -> int:
@@ -233,34 +233,34 @@ def run(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print("usage: python -m stages ROOM.STAGE OPTIONS\n")
         print("`python -m stages ROOM.STAGE --help` explains the options of a stage, and")
-        print("`python -m stages check` reads commands and says what is wrong with them.\n")
+        print("`python -m stages check` reads commands and reports the errors in them.\n")
         for name, file in known.items():
             print(f"  {name:36} {signature(file).summary}")
         return 0 if argv else 2
     name, *rest = argv
     if name == "check":
-        wrong = check(sys.stdin)
-        print(*wrong, sep="\n", end="\n" * bool(wrong), file=sys.stderr)
-        return int(bool(wrong))
+        errors = check(sys.stdin)
+        print(*errors, sep="\n", end="\n" * bool(errors), file=sys.stderr)
+        return int(bool(errors))
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
-        meant = f" (did you mean '{close[0]}'?)" if close else f"; there are: {', '.join(known)}"
-        print(f"no stage is called '{name}'{meant}", file=sys.stderr)
+        hint = f" (did you mean '{close[0]}'?)" if close else f" (known: {', '.join(known)})"
+        print(f"no stage is called '{name}'{hint}", file=sys.stderr)
         return 2
     arguments = parse(name, rest)  # before the module is imported: that takes seconds
     return reported(name, lambda: importlib.import_module(f"stages.{name}").main(**arguments))
 
 
 def reported(name: str, call: Callable[[], None]) -> int:
-    """Call a function, print what it fails with as one sentence, and return the exit status."""
+    """Call a function, print its failure as one sentence, and return the exit status."""
     try:
         call()
     except StageError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        print(f"{name}: {place}{error.strerror or error}; nothing was written", file=sys.stderr)
+        file = f"{error.filename}: " if error.filename else ""
+        print(f"{name}: {file}{error.strerror or error}; nothing was written", file=sys.stderr)
         return 1
     except ValueError as error:
         import pyarrow as pa
@@ -275,9 +275,8 @@ def reported(name: str, call: Callable[[], None]) -> int:
     return 0
 
 
-# A stage takes the threads it declares, not those the machine has: the order in which threads
-# add floats up would otherwise reach the bytes of what it writes. The same holds for the order
-# of hashed strings.
+# A stage uses the threads it declares, not those of the machine: the order in which threads add
+# floats would otherwise change the bytes of outputs, as would the order of hashed strings.
 FIXED_ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
     "OMP_NUM_THREADS": "1",
@@ -287,6 +286,6 @@ FIXED_ENVIRONMENT = {
 
 
 def ensure_fixed_environment() -> None:
-    """Start the process anew where its environment is not the fixed one."""
+    """Restart the process if its environment differs from the fixed one."""
     if any(os.environ.get(key) != value for key, value in FIXED_ENVIRONMENT.items()):
         os.execve(sys.executable, sys.orig_argv, {**os.environ, **FIXED_ENVIRONMENT})

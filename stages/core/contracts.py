@@ -1,4 +1,4 @@
-"""What must hold of a table before DVC may cache it, checked with Great Expectations."""
+"""Contracts of tables, checked with Great Expectations before DVC caches the tables."""
 
 import functools
 import importlib.metadata
@@ -19,11 +19,11 @@ from stages.core.errors import StageError
 
 Expectation = tuple[str, dict[str, Any]]
 EXAMPLES_SHOWN = 3
-# A table that is larger is checked in parts.
+# Larger tables are checked in parts.
 ROWS_AT_ONCE = 50_000
 BYTES_AT_ONCE = 1 << 25
-# What is expected of a column as a whole, not of each of its values.
-_OF_COLUMNS = {
+# Expectations about a whole table or column rather than about each value.
+_COLUMN_EXPECTATIONS = {
     "ExpectTableRowCountToBeBetween",
     "ExpectColumnValuesToBeUnique",
     "ExpectCompoundColumnsToBeUnique",
@@ -33,19 +33,19 @@ _OF_COLUMNS = {
 
 
 class ContractBreach(StageError):
-    """Tables that do not keep their contracts.
+    """A failure of tables to meet their contracts.
 
-    The sentence names table, column, expectation, count and examples.
+    The message names table, column, expectation, count and examples.
 
     Args:
-        broken: the results of `Contract.check` by the path of the table.
+        broken: results of `Contract.check` by the path of the table.
     """
 
     def __init__(self, broken: dict[str, dict[str, Any]]):
         super().__init__(
             "; ".join(
-                f"table {place} breaks its contract: {', '.join(_failures(result))}"
-                for place, result in broken.items()
+                f"table {path} breaks its contract: {', '.join(_failures(result))}"
+                for path, result in broken.items()
             )
         )
 
@@ -56,14 +56,14 @@ def _failures(result: dict[str, Any]) -> list[str]:
 
 @dataclass(frozen=True)
 class Contract:
-    """The columns of a table and what must hold of their values.
+    """The columns of a table and the expectations about their values.
 
     Attributes:
-        schema: columns in order; those not nullable must hold no null.
+        schema: columns in order; columns that are not nullable must not contain nulls.
         expectations: class names of `great_expectations.expectations` with their arguments.
             A column `c` of lists or long texts (`large_string`) is checked through `c.length`,
-            lists of numbers also through `c.finite`, which is always expected to be true.
-        min_rows: the fewest rows that make sense.
+            a column of lists of numbers also through `c.finite`, which must always be true.
+        min_rows: minimum number of rows.
     """
 
     schema: pa.Schema
@@ -71,7 +71,7 @@ class Contract:
     min_rows: int = 1
 
     def all_expectations(self) -> list[Expectation]:
-        """Return the expectations that follow from the schema and then those that were stated."""
+        """Return the expectations that follow from the schema, then the explicit ones."""
         columns = _checked_columns(self.schema)
         implied: list[Expectation] = [
             ("ExpectTableColumnsToMatchOrderedList", {"column_list": columns}),
@@ -91,29 +91,28 @@ class Contract:
         return [*implied, *self.expectations]
 
     def check(self, path: Path) -> dict[str, Any]:
-        """Validate a Parquet file and return Great Expectations' results, free of times and paths.
+        """Validate a Parquet file; return Great Expectations' results without times and paths.
 
-        A large table is checked in parts, so that memory does not grow with it: what is expected
-        of each value, part by part; what is expected of a whole column, on that column alone.
+        A large table is checked in parts, so that memory does not grow with it: expectations about
+        values part by part, an expectation about a whole column on this column alone.
         """
         expectations = self.all_expectations()
-        # Only the lengths of lists of texts are looked at: as numbers of a dictionary, the texts
-        # themselves are not read.
-        texts = [
+        # Lists of strings are read dictionary-encoded, because only their lengths are checked.
+        string_lists = [
             f"{column.name}.list.element"
             for column in self.schema
             if _is_list(column.type) and pa.types.is_string(column.type.value_type)
         ]
-        with pq.ParquetFile(path, read_dictionary=texts) as file:
+        with pq.ParquetFile(path, read_dictionary=string_lists) as file:
             if _size(file) <= BYTES_AT_ONCE and file.metadata.num_rows <= ROWS_AT_ONCE:
                 results = _validate(next(_parts(file)), expectations)
             else:
-                of_values = [e for e in expectations if e[0] not in _OF_COLUMNS]
+                of_values = [e for e in expectations if e[0] not in _COLUMN_EXPECTATIONS]
                 parts = [_validate(frame, of_values) for frame in _parts(file)]
                 merged = iter([_merged(list(results)) for results in zip(*parts, strict=True)])
                 results = [
                     _merged([_validate(frame, [e])[0] for frame in _whole(file, e)])
-                    if e[0] in _OF_COLUMNS
+                    if e[0] in _COLUMN_EXPECTATIONS
                     else next(merged)
                     for e in expectations
                 ]
@@ -140,22 +139,22 @@ def _size(file: pq.ParquetFile) -> int:
 
 
 def _parts(file: pq.ParquetFile) -> Iterator[pd.DataFrame]:
-    """Yield the table as frames of some row groups each."""
-    waiting: list[pd.DataFrame] = []
+    """Yield the table as frames of several row groups each."""
+    pending: list[pd.DataFrame] = []
     groups = map(file.read_row_group, range(file.metadata.num_row_groups))
     for group in groups if file.metadata.num_row_groups else [file.schema_arrow.empty_table()]:
         frame = _checked_frame(group)
-        if waiting and sum(map(len, waiting)) + len(frame) > ROWS_AT_ONCE:
-            yield pd.concat(waiting, ignore_index=True)
-            waiting = []
-            # What was freed goes back to the system rather than growing part by part.
+        if pending and sum(map(len, pending)) + len(frame) > ROWS_AT_ONCE:
+            yield pd.concat(pending, ignore_index=True)
+            pending = []
+            # Arrow would otherwise keep the freed memory, more with every part.
             pa.default_memory_pool().release_unused()
-        waiting.append(frame)
-    yield pd.concat(waiting, ignore_index=True)
+        pending.append(frame)
+    yield pd.concat(pending, ignore_index=True)
 
 
 def _whole(file: pq.ParquetFile, expectation: Expectation) -> Iterator[pd.DataFrame]:
-    """Yield frames that together decide about an expectation of whole columns."""
+    """Yield frames in each of which an expectation about whole columns can be checked."""
     kind, arguments = expectation
     if kind == "ExpectTableRowCountToBeBetween":
         yield pd.DataFrame(index=range(file.metadata.num_rows))
@@ -167,7 +166,7 @@ def _whole(file: pq.ParquetFile, expectation: Expectation) -> Iterator[pd.DataFr
     ):
         yield _checked_frame(file.read(columns))
         return
-    # Equal values fall into the same part, so each part decides about its own.
+    # Equal values are hashed to the same part, so no repetition is split between parts.
     n_parts = -(-file.metadata.num_rows // ROWS_AT_ONCE)
     part_of = [
         pd.util.hash_array(batch[0].to_numpy(zero_copy_only=False), categorize=False) % n_parts
@@ -175,14 +174,14 @@ def _whole(file: pq.ParquetFile, expectation: Expectation) -> Iterator[pd.DataFr
     ]
     for part in range(n_parts):
         batches = zip(part_of, file.iter_batches(columns=columns), strict=True)
-        kept = [batch.filter(pa.array(numbers == part)) for numbers, batch in batches]
+        kept = [batch.filter(pa.array(parts == part)) for parts, batch in batches]
         yield pa.Table.from_batches(kept).to_pandas()
 
 
 @functools.cache
 def _batches() -> Any:
-    """Return where Great Expectations takes frames from."""
-    # Imported here: it costs seconds, and only a stage that has a table to check pays them.
+    """Return the batch definition through which Great Expectations receives frames."""
+    # Imported here: it takes seconds, which stages without tables should not pay.
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
 
@@ -194,28 +193,28 @@ def _batches() -> Any:
 
 
 def _validate(frame: pd.DataFrame, expectations: list[Expectation]) -> list[dict[str, Any]]:
-    """Return the result of each expectation about a frame."""
+    """Return the result of each expectation about a frame, in order."""
     batch = _batches().get_batch({"dataframe": frame})
     import great_expectations as gx
 
-    # Great Expectations sorts its results by column; whoever merges parts counts on this order.
-    wanted = [
-        getattr(gx.expectations, kind)(**arguments, meta={"place": place})
-        for place, (kind, arguments) in enumerate(expectations)
+    # Great Expectations sorts its results by column; merging parts needs the original order.
+    indexed = [
+        getattr(gx.expectations, kind)(**arguments, meta={"index": index})
+        for index, (kind, arguments) in enumerate(expectations)
     ]
     outcome = batch.validate(
-        gx.ExpectationSuite(name="expected", expectations=wanted),
+        gx.ExpectationSuite(name="expected", expectations=indexed),
         result_format={"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES_SHOWN},
     )
     results = outcome.to_json_dict()["results"]
-    results.sort(key=lambda result: result["expectation_config"]["meta"].pop("place"))
+    results.sort(key=lambda result: result["expectation_config"]["meta"].pop("index"))
     for result in results:
         result["expectation_config"]["kwargs"].pop("batch_id", None)
     return results
 
 
 def _merged(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the results of one expectation about several parts of a table as one result."""
+    """Merge the results of one expectation about several parts of a table."""
     merged = {**parts[0], "success": all(part["success"] for part in parts)}
     results = [part["result"] for part in parts]
     if len(parts) == 1 or "element_count" not in results[0]:
@@ -264,7 +263,7 @@ def _checked_columns(schema: pa.Schema) -> list[str]:
 
 
 def _checked_frame(table: pa.Table) -> pd.DataFrame:
-    """Return `table` with lists and long texts replaced by what is checked of them."""
+    """Return `table` with lists and long texts replaced by `length` and `finite`."""
     columns = {}
     for column in table.schema:
         values = table.column(column.name)
@@ -283,7 +282,7 @@ def _checked_frame(table: pa.Table) -> pd.DataFrame:
 
 
 def _describe(result: dict[str, Any]) -> str:
-    config, seen = result["expectation_config"], result["result"]
+    config, observed = result["expectation_config"], result["result"]
     arguments = {k: v for k, v in config["kwargs"].items() if k != "column"}
     column = config["kwargs"].get("column")
     words = [f"column '{column}'" if column else "the table", f"fails {config['type']}"]
@@ -291,14 +290,14 @@ def _describe(result: dict[str, Any]) -> str:
         words.append(f"({', '.join(f'{k}={v}' for k, v in arguments.items())})")
     if result["exception_info"].get("raised_exception"):
         words.append(f"({result['exception_info'].get('exception_message')})")
-    elif "unexpected_count" in seen:
-        words.append(f"in {seen['unexpected_count']} of {seen['element_count']} rows")
-        examples = seen.get("partial_unexpected_list")
-        rows = seen.get("partial_unexpected_index_list")
+    elif "unexpected_count" in observed:
+        words.append(f"in {observed['unexpected_count']} of {observed['element_count']} rows")
+        examples = observed.get("partial_unexpected_list")
+        rows = observed.get("partial_unexpected_index_list")
         if examples:
             words.append(f"for example {examples}")
         if rows:
             words.append(f"at rows {rows}")
-    elif "observed_value" in seen:
-        words.append(f"with {seen['observed_value']}")
+    elif "observed_value" in observed:
+        words.append(f"with {observed['observed_value']}")
     return " ".join(words)

@@ -1,5 +1,5 @@
-"""What goes wrong in a way its reader can mend."""
+"""Errors that the user can fix."""
 
 
 class StageError(Exception):
-    """A failure told in one sentence that names the file, row or key and what to do."""
+    """A failure whose message is one sentence: the file, row or key, and what to do."""

@@ -1,4 +1,4 @@
-"""The metrics of a stage as typed values: written and read through one model for each stage."""
+"""Typed metrics: those of a stage are written and read through one model."""
 
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,10 +9,10 @@ from stages.core.errors import StageError
 
 
 class Metrics(BaseModel):
-    """Metrics or a part of them: read-only and closed to keys it does not know.
+    """Metrics or a part of them: read-only, without unknown keys.
 
-    `Output.write_json` writes the keys that were given, so a key that only some runs have is a
-    field with a default.
+    `Output.write_json` writes only the keys that were given, so a key that only some runs have is
+    a field with a default.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -22,9 +22,9 @@ class AccuracyMetrics(Metrics):
     """How well classes are predicted on the test split.
 
     Attributes:
-        accuracy: share of right predictions.
+        accuracy: share of correct predictions.
         accuracy_interval: 95 % interval of the accuracy (Wilson), lower and upper bound.
-        macro_f1: mean F1 of all classes.
+        macro_f1: mean of the F1 scores of the classes.
     """
 
     accuracy: float
@@ -36,10 +36,10 @@ class TrainingMetrics(Metrics):
     """Size and training of a recurrent model.
 
     Attributes:
-        weights: trained numbers of the model.
-        recurrent_multiply_adds_per_step: multiplications of the recurrent layers in one step of
-            one sequence.
-        steps_seen: steps of all sequences that the model was trained on, repeated ones included.
+        weights: number of trained weights.
+        recurrent_multiply_adds_per_step: number of multiply-adds of the recurrent layers in one
+            step of one sequence.
+        steps_seen: number of training steps of all sequences, over all epochs.
         epochs: number of epochs.
         best_epoch: number of the epoch with the lowest validation loss, from 1.
     """
@@ -58,17 +58,18 @@ def read_metrics(path: Path, model: type[Model]) -> Model:
     """Read the metrics that a stage wrote through `model`.
 
     Raises:
-        StageError: The file does not exist, is not JSON, or has other keys or values than the
-            model; the sentence names the key.
+        StageError: the file does not exist, is not JSON or does not fit the model; the message
+            names the key.
     """
-    again = "run the stage that writes it again"
+    rerun = "run the stage that writes it again"
     try:
         return model.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise StageError(f"{path} does not exist: run the stage that writes it") from None
     except ValidationError as error:
         problems = "; ".join(map(_describe, error.errors(include_url=False)))
-        raise StageError(f"{path} is damaged or of another version: {problems}; {again}") from None
+        message = f"{path} is damaged or from another version: {problems}; {rerun}"
+        raise StageError(message) from None
 
 
 def _describe(problem: Any) -> str:

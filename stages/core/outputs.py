@@ -1,4 +1,4 @@
-"""The files that a stage writes: all of them appear when it ends well, none of them otherwise."""
+"""The output files of a stage: all of them appear if it succeeds, none of them otherwise."""
 
 import contextlib
 import json
@@ -19,15 +19,16 @@ from stages.core.contracts import Contract, ContractBreach
 
 
 def staged(target: Path) -> Path:
-    """Return where this process writes `target` until it is complete: `NAME.PROCESS.partial`.
+    """Return the path where this process writes `target` at first: `NAME.PROCESS.partial`.
 
-    A stage whose DVC was killed goes on beside the next run of it, so no two processes share a
-    path. What processes that have ended left there of the same target is removed.
+    No two processes share this path, because a stage keeps running when its DVC is killed, even
+    while the next run starts it again. Files of the same target that ended processes left are
+    removed.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    left = re.compile(re.escape(target.name) + r"\.(\d+)\.partial")
+    partial = re.compile(re.escape(target.name) + r"\.(\d+)\.partial")
     for path in target.parent.iterdir():
-        if (match := left.fullmatch(path.name)) and not _is_running(int(match[1])):
+        if (match := partial.fullmatch(path.name)) and not _is_running(int(match[1])):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
@@ -46,11 +47,11 @@ def _is_running(process: int) -> bool:
 
 
 class Output:
-    """A file that a stage writes under another name, which gets its own when the stage ends well.
+    """A file that a stage writes under a temporary name; it is renamed if the stage succeeds.
 
     Attributes:
-        target: where the file will be.
-        path: where it is written.
+        target: final path of the file.
+        path: path to write to.
     """
 
     def __init__(self, target: Path, staging: "Staging"):
@@ -59,9 +60,9 @@ class Output:
         self._staging = staging
 
     def write_json(self, value: dict[str, Any] | BaseModel) -> None:
-        """Write `value` as indented JSON with its keys in a stable order.
+        """Write `value` as indented JSON with sorted keys.
 
-        Of a model the keys that were given are written, not its defaults.
+        Of a model, only the keys that were given are written, not the defaults.
         """
         if isinstance(value, BaseModel):
             value = value.model_dump(exclude_unset=True)
@@ -69,16 +70,16 @@ class Output:
         self.path.write_text(text + "\n", encoding="utf-8")
 
     def write_csv(self, frame: pd.DataFrame) -> None:
-        """Write a table as CSV, which DVC plots."""
+        """Write a table as CSV, which DVC can plot."""
         frame.to_csv(self.path, index=False)
 
     def when_written(self, callback: Callable[[], None]) -> None:
-        """Have `callback` called once the stage has ended well."""
+        """Register `callback` to be called once the stage has succeeded."""
         self._staging.callbacks.append(callback)
 
 
 class Table(Output):
-    """A Parquet table that a stage writes and that has to keep a contract.
+    """A Parquet table that a stage writes and that must meet its contract.
 
     `Table[CONTRACT]` annotates an argument of a stage's `main`.
     """
@@ -101,8 +102,8 @@ class Table(Output):
             writer.write_table(table.cast(self.schema))
 
     def writer(self) -> pq.ParquetWriter:
-        """Return a writer that takes the table row group by row group."""
-        # Long texts do not repeat: looking for equal ones would only take time.
+        """Return a writer for the table, to which its row groups are written one by one."""
+        # Long texts do not repeat, so a dictionary of them would only take time.
         short = [
             f"{column.name}.list.element" if pa.types.is_list(column.type) else column.name
             for column in self.schema
@@ -112,15 +113,14 @@ class Table(Output):
 
 
 class Staging:
-    """The outputs of a stage while it runs.
+    """The outputs of a running stage, as a context manager around its `main`.
 
-    Used as a context manager around `main`. Leaving it well checks every table against its
-    contract, writes the results to `validation` and renames all files into place; leaving it by
-    an exception removes what was written. A process that is killed in between leaves files that
-    the next run removes: see `staged`.
+    If the block succeeds, every table is checked against its contract, the results are written to
+    `validation` and all files are renamed into place. If it raises an exception, the files are
+    removed. Files that a killed process leaves are removed by the next run: see `staged`.
 
     Args:
-        validation: file for the results of the checks, by the path of the table; None for none.
+        validation: file for the results of the checks by table path, or None.
     """
 
     def __init__(self, validation: Path | None = None):
@@ -129,12 +129,12 @@ class Staging:
         self._outputs: list[Output] = []
 
     def output(self, target: Path) -> Output:
-        """Return a file to write."""
+        """Add a file to write."""
         self._outputs.append(Output(target, self))
         return self._outputs[-1]
 
     def table(self, target: Path, contract: Contract) -> Table:
-        """Return a table to write."""
+        """Add a table to write."""
         self._outputs.append(table := Table(target, self, contract))
         return table
 
@@ -164,9 +164,9 @@ class Staging:
         if self._validation is not None:
             validation = self.output(self._validation)
             validation.write_json(results)
-        broken = {place: result for place, result in results.items() if not result["success"]}
+        broken = {path: result for path, result in results.items() if not result["success"]}
         if broken:
-            # The results of a failed check are kept for people to look at.
+            # The results of a failed check are kept for inspection.
             if self._validation is not None:
                 validation.path.replace(validation.target)
             raise ContractBreach(broken)

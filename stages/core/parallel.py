@@ -1,4 +1,4 @@
-"""Work on batches in several processes, with results in the order of the batches."""
+"""Process items in several processes and yield the results in order."""
 
 import multiprocessing
 import os
@@ -22,48 +22,47 @@ Result = TypeVar("Result", bound=NamedTuple)
 def map_in_order(
     work: Callable[[Item], Result], items: Iterable[Item], workers: int, folder: Path
 ) -> Iterator[Result]:
-    """Yield `work(item)` for each item, in their order.
+    """Yield `work(item)` for each item, in order.
 
-    This process works too whenever the others have enough to do: what it does itself need not be
-    handed over. At most four items for each process are under way, so memory does not grow with
-    their number.
+    This process works too whenever the others have enough to do, because its own results need not
+    be transferred. At most four items per process are pending, so memory does not grow with the
+    number of items.
 
     Args:
-        work: a function that processes can import, or a partial of one; returns a named tuple.
-        items: taken from one by one.
-        workers: processes, this one included.
-        folder: for what is handed over; what a killed run left there goes first.
+        work: function that other processes can import, or a partial of one; returns a named tuple.
+        items: items, taken one by one.
+        workers: number of processes, including this one.
+        folder: folder for transferred tables; files that a killed run left there are removed.
 
     Raises:
-        StageError: a process was killed, most often for want of memory.
+        StageError: a process was killed, usually for lack of memory.
     """
     if workers == 1:
         yield from map(work, items)
         return
-    under_way: deque[Future[Result]] = deque()
-    # Spawned, not forked: Arrow has threads, which a fork would leave in the middle of their work.
+    pending: deque[Future[Result]] = deque()
+    # Spawned, not forked: a fork would copy the locks of Arrow's threads, but not the threads.
     context = multiprocessing.get_context("spawn")
     others = workers - 1
 
     def has_enough() -> bool:
-        return sum(not future.done() for future in under_way) >= 3 * others
+        return sum(not future.done() for future in pending) >= 3 * others
 
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with ProcessPoolExecutor(others, context, initializer=_end_with_parent) as pool:
         try:
-            for number, item in enumerate(items):
-                # First the others get enough to do, then results are yielded, then own work.
-                # The item in hand is one of those under way.
-                while len(under_way) == 4 * workers - 1 or (has_enough() and under_way[0].done()):
-                    yield _take_tables(under_way.popleft().result())
+            for index, item in enumerate(items):
+                # Keep the others busy first, then yield results, then work in this process.
+                # The current item counts as pending.
+                while len(pending) == 4 * workers - 1 or (has_enough() and pending[0].done()):
+                    yield _read_tables(pending.popleft().result())
                 if has_enough():
-                    under_way.append(_done(work, item))
+                    pending.append(_completed(work, item))
                 else:
-                    place = folder / str(number)
-                    under_way.append(pool.submit(_put_tables, work, item, place))
-            while under_way:
-                yield _take_tables(under_way.popleft().result())
+                    pending.append(pool.submit(_write_tables, work, item, folder / str(index)))
+            while pending:
+                yield _read_tables(pending.popleft().result())
         except BrokenProcessPool:
             raise StageError(
                 "a worker process was killed: free memory or lower the number of workers"
@@ -74,13 +73,13 @@ def map_in_order(
 
 
 class _File(NamedTuple):
-    """Where a table of a result is."""
+    """The file that contains a table of a result."""
 
     path: Path
 
 
 def _end_with_parent() -> None:
-    """Have this process end when the one that started it does, were it killed."""
+    """Make this process end when its parent ends, even if the parent is killed."""
 
     def wait() -> None:
         multiprocessing.parent_process().join()
@@ -89,8 +88,8 @@ def _end_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _done(work: Callable[[Item], Result], item: Item) -> Future[Result]:
-    """Return what came of `work` here, an error as well: it is told when its turn comes."""
+def _completed(work: Callable[[Item], Result], item: Item) -> Future[Result]:
+    """Call `work` in this process; an error is raised when the result's turn comes."""
     future: Future[Result] = Future()
     try:
         future.set_result(work(item))
@@ -99,27 +98,27 @@ def _done(work: Callable[[Item], Result], item: Item) -> Future[Result]:
     return future
 
 
-def _put_tables(work: Callable[[Item], Result], item: Item, place: Path) -> Any:
-    """Return the result of `work` with its tables in files that begin with `place`.
+def _write_tables(work: Callable[[Item], Result], item: Item, path: Path) -> Any:
+    """Return the result of `work` with its tables written to `path` plus the field's name.
 
-    A pipe would have to be emptied, piece by piece, by a process that has work of its own.
+    A pipe would have to be read piece by piece in the parent, which is busy working itself.
     """
     result = work(item)
     files = {}
     for name, table in result._asdict().items():
         if isinstance(table, pa.Table):
-            files[name] = _File(place.with_suffix(f".{name}"))
+            files[name] = _File(path.with_suffix(f".{name}"))
             with pa.ipc.new_file(str(files[name].path), table.schema) as writer:
                 writer.write_table(table)
     return result._replace(**files)
 
 
-def _take_tables(result: Any) -> Any:
-    """Return a result with its tables read from their files, if they are in files."""
+def _read_tables(result: Any) -> Any:
+    """Return a result with its tables read from their files, which are deleted."""
     tables = {}
     for name, file in result._asdict().items():
         if isinstance(file, _File):
-            # The file goes at once; what it holds stays readable as long as the table is used.
+            # The mapped memory stays readable after the file has been deleted.
             with pa.memory_map(str(file.path)) as opened, pa.ipc.open_file(opened) as reader:
                 tables[name] = reader.read_all()
             file.path.unlink()

@@ -1,4 +1,4 @@
-"""Typed views on `params.yaml`. Every knob and its comment stand there; none has a default here."""
+"""Typed sections of `params.yaml`, which documents every parameter; the code has no defaults."""
 
 import difflib
 import re
@@ -14,14 +14,14 @@ PARAMS_FILE = Path("params.yaml")
 
 
 class Params(BaseModel):
-    """One section of `params.yaml`: read-only, complete, and closed to keys it does not know."""
+    """A section of `params.yaml`: read-only, complete, without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     _section: str = PrivateAttr("")
 
     @property
     def section(self) -> str:
-        """The dotted name of the section, or the path of the file, that it was read from."""
+        """The dotted name of the section, or the path of the file it was read from."""
         return self._section
 
 
@@ -29,16 +29,16 @@ Section = TypeVar("Section", bound=BaseModel)
 
 
 def load(section: str | Path, model: type[Section]) -> Section:
-    """Read a section of `params.yaml`, or a YAML file of its own, and check it against `model`.
+    """Read a section of `params.yaml`, or another YAML file, and validate it against `model`.
 
     Args:
         section: dotted name of the section, or path of a file that ends in `.yaml`.
-        model: what the section has to hold: `Params`, or a `RootModel` of a list or of all keys.
+        model: model of the section: `Params`, or a `RootModel` of a list or of all keys.
 
     Raises:
-        StageError: the file or the section is missing, or a key is unknown, missing or of the
-            wrong kind; the sentence names the key and what it may be. Or a key anywhere in the file
-            cannot be part of a stage's name and of a path.
+        StageError: the file or the section is missing; a key is unknown, missing or invalid (the
+            message names it); or a key anywhere in `params.yaml` cannot be part of a stage's name
+            and of a path.
     """
     if str(section).endswith(".yaml"):
         return _validated(_read(Path(section)), model, str(section), str(section))
@@ -55,29 +55,29 @@ def load(section: str | Path, model: type[Section]) -> Section:
 
 
 def _check_keys(values: Any, section: str) -> None:
-    """Check that every key can be part of a section's dotted name, a path and a name in DVC."""
+    """Check that every key can be part of a section's dotted name, a path and a DVC stage."""
     if not isinstance(values, dict):
         return
-    for key, inner in values.items():
+    for key, nested in values.items():
         if not isinstance(key, str):
             raise StageError(
                 f"{PARAMS_FILE}: the key {key!r} in '{section}' is not text: put it in quotes"
             )
         if not re.fullmatch(r"[\w-]+", key):
-            better = re.sub(r"[^\w-]+", "_", key)
+            suggestion = re.sub(r"[^\w-]+", "_", key)
             raise StageError(
                 f"{PARAMS_FILE}: the key '{key}' in '{section}' has characters other than letters, "
-                f"digits, _ and -: rename it, for instance to '{better}'"
+                f"digits, _ and -: rename it, for instance to '{suggestion}'"
             )
-        _check_keys(inner, f"{section}.{key}".lstrip("."))
+        _check_keys(nested, f"{section}.{key}".lstrip("."))
 
 
-def _validated(values: Any, model: type[Section], section: str, place: str) -> Section:
+def _validated(values: Any, model: type[Section], section: str, source: str) -> Section:
     try:
         params = model.model_validate(values)
     except ValidationError as error:
         problems = "; ".join(_describe(problem, model) for problem in error.errors())
-        raise StageError(f"{place}: {problems}") from None
+        raise StageError(f"{source}: {problems}") from None
     if isinstance(params, Params):
         params._section = section
     return params
@@ -88,10 +88,10 @@ def _read(path: Path) -> Any:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         if path == PARAMS_FILE:
-            where = f"is not in {Path.cwd()}: run from the project's root"
-            raise StageError(f"{path} {where}") from None
-        there = {file.stem: file for file in sorted(path.parent.glob("*.yaml"))}
-        raise StageError(f"{path} does not exist{_suggest(path.stem, there)}") from None
+            message = f"{path} is not in {Path.cwd()}: run from the project's root"
+            raise StageError(message) from None
+        siblings = {file.stem: file for file in sorted(path.parent.glob("*.yaml"))}
+        raise StageError(f"{path} does not exist{_suggest(path.stem, siblings)}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise StageError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
 

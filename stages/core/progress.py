@@ -1,4 +1,4 @@
-"""How far a long piece of work has come: a bar on a terminal, plain lines elsewhere."""
+"""Progress of long loops: a bar on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -12,7 +12,7 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 def progress(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
-    """Yield `items`, telling on standard error how many are done, of `total` where it is known."""
+    """Yield `items` and report the progress on standard error."""
     if sys.stderr.isatty():
         yield from tqdm(items, desc=description, total=total, leave=False)
         return

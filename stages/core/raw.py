@@ -1,4 +1,4 @@
-"""What people bring: files and folders in `data/raw`, where DVC notices when they change."""
+"""The user's own files and folders in `data/raw`, where DVC notices changes."""
 
 import os
 import posixpath
@@ -14,53 +14,54 @@ from stages.core.errors import StageError
 def _inside(path: str) -> str:
     if posixpath.isabs(path) or posixpath.normpath(path).split("/")[0] == "..":
         raise ValueError(
-            "changes outside data/raw are not noticed: copy it there (of a single file, a link "
-            "will do) and write its path as seen from data/raw"
+            "DVC does not notice changes outside data/raw: copy it there (a link is enough for a "
+            "single file) and give its path relative to data/raw"
         )
     return path
 
 
-# A path as seen from `data/raw`, or from the folder of a package.
+# A path relative to `data/raw` or to the folder of a package.
 InnerPath = Annotated[str, AfterValidator(_inside)]
 
 
 def find(raw: Path, path: str) -> Path:
-    """Return where `path` is in the folder `raw`.
+    """Return the full path of `path` in the folder `raw`.
 
-    DVC follows links to files but not links to folders: it would not notice what changes there.
+    DVC follows links to files but not links to folders, so it would not notice changes there.
 
     Raises:
-        StageError: it is not there, or a folder on the way to it, itself or in it is a link.
+        StageError: the path does not exist, or a folder on the way to it, in it or itself is a
+            link.
     """
     found = _as_on_disk(raw / path)
     if not found.exists():
-        brought = {entry.name for entry in raw.iterdir()} if raw.is_dir() else set()
-        brought = {name for name in brought - {"README.md"} if not name.endswith(".dvc")}
-        here = ", ".join(sorted(brought)) or "nothing"
+        names = {entry.name for entry in raw.iterdir()} if raw.is_dir() else set()
+        names = {name for name in names - {"README.md"} if not name.endswith(".dvc")}
+        available = ", ".join(sorted(names)) or "nothing"
         top = raw.joinpath(*Path(path).parts[:1])
         raise StageError(
-            f"there is no {found}: put it there, or name another (in {raw}: {here}); a copy of the "
-            "project, in which `dvc exp run --temp` and `--queue` work, lacks it until `dvc add "
-            f"{top}` and `git add {top}.dvc`, or else `--copy-paths {top}`"
+            f"there is no {found}: put it there, or name another (in {raw}: {available}); `dvc exp "
+            "run --temp` and `--queue` work in a copy of the project, which contains it only after "
+            f"`dvc add {top}` and `git add {top}.dvc`, or with `--copy-paths {top}`"
         )
     above = [folder for folder in found.parents if raw in folder.parents]
     below = [Path(top, name) for top, names, _ in os.walk(found) for name in names]
     for folder in sorted([*above, found, *below]):
         if folder.is_symlink() and folder.is_dir():
             raise StageError(
-                f"{folder} is a link to a folder, in which changes are not noticed: put a copy of "
-                "that folder there instead"
+                f"{folder} is a link to a folder, and DVC does not notice changes there: replace "
+                "it by a copy of the folder"
             )
     return found
 
 
 def _as_on_disk(path: Path) -> Path:
-    """Return `path` as the disk spells it: Hangul and accents come in NFC and NFD."""
+    """Return `path` as it is spelled on disk, where Hangul and accents may be in NFC or NFD."""
     if path.exists() or path.parent == path or not path.name:
         return path
     parent = _as_on_disk(path.parent)
-    wanted = unicodedata.normalize("NFC", path.name)
+    normalized = unicodedata.normalize("NFC", path.name)
     names = sorted(os.listdir(parent)) if parent.is_dir() else []
     return parent / next(
-        (name for name in names if unicodedata.normalize("NFC", name) == wanted), path.name
+        (name for name in names if unicodedata.normalize("NFC", name) == normalized), path.name
     )

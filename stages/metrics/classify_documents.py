@@ -8,18 +8,18 @@ class DocumentClassifierMetrics(AccuracyMetrics, TrainingMetrics):
 
 
 class ClassifyDocumentsMetrics(Metrics):
-    """Scores of classifiers of documents that read with one kind of cell.
+    """Scores of the document classifiers with one kind of recurrent cell.
 
     Attributes:
         documents: number of labelled documents by split.
-        with_log_count_ratios: scores of the classifier that is given log-count ratios beside the
-            word vectors, or None where it was not trained.
-        without_log_count_ratios: scores of the classifier of word vectors alone, or None where it
-            was not trained.
-        labels: number of labels of the training split; only of trained classifiers.
+        with_log_count_ratios: scores of the classifier of word vectors and log-count ratios, or
+            None if it was not trained.
+        without_log_count_ratios: scores of the classifier of word vectors alone, or None if it was
+            not trained.
+        labels: number of labels in the training split; only if a classifier was trained.
         test_documents_of_unseen_label: number of test documents whose label has no training
-            document; only of trained classifiers.
-        unscored: reason why nothing can be trained; only then.
+            document; only if a classifier was trained.
+        unscored: reason why no classifier can be trained; only in this case.
     """
 
     documents: dict[str, int]

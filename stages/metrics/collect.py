@@ -4,15 +4,15 @@ from stages.core.metrics import Metrics
 
 
 class Corpus(Metrics):
-    """What the corpus is.
+    """Description of the corpus.
 
     Attributes:
         name: stem of its file in conf/corpus.
-        title: title for people.
-        licence: licence in words.
-        homepage: address, or None.
+        title: title in the report.
+        licence: licence of the texts.
+        homepage: address of the corpus's page, or None.
         language: `english` or `korean`.
-        sources: a sentence for each source: where it is read from.
+        sources: URL or path of each source.
     """
 
     name: str
@@ -28,16 +28,16 @@ class CollectMetrics(Metrics):
 
     Attributes:
         corpus: description of the corpus.
-        split_unit: `document` or `group`: what the splits are drawn from.
-        given_splits: names of the splits that the corpus brings.
+        split_unit: unit of the splits, `document` or `group`.
+        given_splits: names of the splits that the sources give.
         drawn_splits: names of the splits that were drawn.
         documents: number of documents by split, and their `total`.
-        groups: number of articles or files.
-        labels: number of different labels.
+        groups: number of groups, such as articles or files.
+        labels: number of distinct labels.
         dropped: number of dropped documents by reason.
         changed: number of changed documents by kind of change.
-        left_out: number of files that were not read by reason.
-        examples: sentences about the first rows that were dropped or repaired.
+        left_out: number of files that were not read, by reason.
+        examples: messages about the first files and rows that were left out, dropped or repaired.
     """
 
     corpus: Corpus

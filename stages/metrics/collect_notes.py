@@ -4,7 +4,7 @@ from stages.core.metrics import Metrics
 
 
 class CollectNotesMetrics(Metrics):
-    """How many notes and chorales were collected.
+    """Numbers of notes and chorales.
 
     Attributes:
         pieces: number of chorales by split, and their `total`.

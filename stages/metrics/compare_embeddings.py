@@ -6,14 +6,14 @@ from stages.core.metrics import Metrics
 
 
 class Verdict(Metrics):
-    """Which model is best at a test.
+    """The best model in a test.
 
     Attributes:
         measure: `spearman` or `accuracy`.
         items: number of items that every model covers.
-        best: name of the best model, or None where no model has a score.
+        best: name of the best model, or None if no model has a score.
         score: score of the best model, or None.
-        no_worse: names of the models that cannot be told from the best.
+        no_worse: names of the models that are tied with the best.
     """
 
     measure: str

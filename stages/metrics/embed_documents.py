@@ -4,7 +4,7 @@ from stages.core.metrics import Metrics
 
 
 class EmbedDocumentsMetrics(Metrics):
-    """How many points there are.
+    """Numbers of points.
 
     Attributes:
         words: number of words.

@@ -7,8 +7,8 @@ class Score(Metrics):
     """The score of a test.
 
     Attributes:
-        score: Spearman's correlation or accuracy; None where all items score alike or none is
-            covered.
+        score: Spearman's correlation or accuracy; None if all items have the same score or none
+            is covered.
         low: lower bound of its 95 % interval, or None.
         high: upper bound of its 95 % interval, or None.
         covered: number of items whose words the model has.
@@ -23,10 +23,10 @@ class Score(Metrics):
 
 
 class SectionScore(Metrics):
-    """The accuracy in a section of a set of analogies.
+    """The accuracy in a section of an analogy test.
 
     Attributes:
-        score: share of right answers.
+        score: share of correct answers.
         covered: number of questions whose words the model has.
     """
 
@@ -38,9 +38,9 @@ class Sizes(Metrics):
     """Sizes in bytes.
 
     Attributes:
-        vectors: file of the vectors, bytes.
-        model: file of the other weights, bytes.
-        as_dense: vectors as plain 32-bit numbers, bytes.
+        vectors: size of the file of the vectors, bytes.
+        model: size of the file of the other weights, bytes.
+        as_dense: size of the vectors as dense 32-bit floats, bytes.
     """
 
     vectors: int
@@ -49,12 +49,12 @@ class Sizes(Metrics):
 
 
 class GloveFit(Metrics):
-    """How dot products follow the logarithms of co-occurrence counts.
+    """How well dot products fit the logarithms of co-occurrence counts.
 
     Attributes:
-        counts: number of pairs of words in the sample.
-        correlation: Pearson's correlation, or None where either is constant.
-        correlation_of_frequent_tenth: the same over the tenth with the highest counts.
+        counts: number of word pairs in the sample.
+        correlation: Pearson's correlation, or None if either is constant.
+        correlation_of_frequent_tenth: Pearson's correlation over the tenth with the highest counts.
     """
 
     counts: int
@@ -63,13 +63,13 @@ class GloveFit(Metrics):
 
 
 class Subwords(Metrics):
-    """The n-grams of characters that a model of subwords has vectors for.
+    """The character n-grams of a subword model.
 
     Attributes:
-        shortest_ngram: length in characters.
-        longest_ngram: length in characters.
-        buckets: number of vectors that n-grams share.
-        jamo: whether Korean syllables are split into letters first.
+        shortest_ngram: minimum length, characters.
+        longest_ngram: maximum length, characters.
+        buckets: number of vectors that the n-grams share.
+        jamo: whether Korean syllables are split into jamo first.
     """
 
     shortest_ngram: int
@@ -79,29 +79,29 @@ class Subwords(Metrics):
 
 
 class EvaluateEmbeddingMetrics(Metrics):
-    """What word vectors are and how they score.
+    """Size and scores of word vectors.
 
     Attributes:
         kind: kind of the model, such as `glove`.
-        dimensions: numbers of a vector.
+        dimensions: number of dimensions of a vector.
         words: number of words.
-        numbers_per_word: stored numbers of a vector on average.
+        numbers_per_word: mean number of stored values per vector.
         bytes: sizes of the files.
         scores: score by test.
-        sections: score by set of analogies and by section.
-        baselines: score without knowledge by test or kind of test.
-        fit: fit of a model of counts, or None.
-        words_without_vector: asked words that have no vector.
-        tokens_per_epoch: tokens of one epoch; of predictive models.
-        subwords: n-grams; of FastText.
-        matrix: `documents` or `cooccurrence`; of LSA.
-        filled: share of the matrix that is not zero; of LSA.
-        singular_values: singular values, descending; of LSA.
-        explained_variance: share of the variance that the dimensions keep; of LSA.
-        counts: number of co-occurrence counts; of GloVe.
-        cost: mean cost of a count after each epoch; of GloVe.
-        file: name of the file; of pretrained vectors.
-        words_in_file: number of words of the file that the corpus has; of pretrained vectors.
+        sections: accuracy by analogy test and section.
+        baselines: score of the baseline by test or kind of test.
+        fit: fit to the co-occurrence counts, or None.
+        words_without_vector: words of the parameters that have no vector.
+        tokens_per_epoch: number of tokens in an epoch; only of predictive models.
+        subwords: character n-grams; only of FastText.
+        matrix: `documents` or `cooccurrence`; only of LSA.
+        filled: share of nonzero entries of the matrix; only of LSA.
+        singular_values: singular values in descending order; only of LSA.
+        explained_variance: share of the variance that the dimensions explain; only of LSA.
+        counts: number of co-occurrence counts; only of GloVe.
+        cost: mean cost per count after each epoch; only of GloVe.
+        file: name of the file; only of pretrained vectors.
+        words_in_file: number of words in the file; only of pretrained vectors.
     """
 
     kind: str

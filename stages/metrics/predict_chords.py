@@ -7,10 +7,10 @@ class PredictChordsMetrics(TrainingMetrics):
     """How well a recurrent model predicts the next chord.
 
     Attributes:
-        nats_per_frame: negative log-likelihood of a quarter note's chord by split, nats.
+        nats_per_frame: mean negative log-likelihood of a quarter note's chord by split, nats.
         test_interval: 95 % interval of the value of the test split, lower and upper bound, nats.
-        pitch_frequency_nats_per_frame: the same of a model that knows only how often each pitch
-            sounds, nats.
+        pitch_frequency_nats_per_frame: mean negative log-likelihood of the baseline, a model of
+            the frequencies of pitches, by split, nats.
         pieces: number of chorales by split.
         frames: number of quarter notes by split.
     """

@@ -7,11 +7,11 @@ class ProfileCorpusMetrics(Metrics):
     """How the words of the training split are distributed.
 
     Attributes:
-        zipf_exponent: power of the rank that a word's count falls with.
-        zipf_factor: count that the fitted line has at rank 1.
-        heaps_exponent: power of the number of tokens that the number of words grows with.
-        heaps_factor: number of words that the fitted line has at 1 token.
-        labels: number of different labels.
+        zipf_exponent: exponent of a word's count as a power of its rank.
+        zipf_factor: fitted count at rank 1.
+        heaps_exponent: exponent of the number of distinct words as a power of the number of tokens.
+        heaps_factor: fitted number of distinct words at 1 token.
+        labels: number of distinct labels.
         labels_described: number of labels whose words are listed.
     """
 

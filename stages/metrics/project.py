@@ -4,12 +4,12 @@ from stages.core.metrics import Metrics
 
 
 class ProjectMetrics(Metrics):
-    """How much two dimensions keep.
+    """How much information the two-dimensional projections keep.
 
     Attributes:
         points: number of projected points.
-        pca_explained_variance: share of the variance that PCA keeps.
-        tsne_divergence: Kullback-Leibler divergence that t-SNE ends with, nats.
+        pca_explained_variance: share of the variance that PCA explains.
+        tsne_divergence: final Kullback-Leibler divergence of t-SNE, nats.
     """
 
     points: int

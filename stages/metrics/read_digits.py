@@ -4,12 +4,12 @@ from stages.core.metrics import AccuracyMetrics, TrainingMetrics
 
 
 class ReadDigitsMetrics(AccuracyMetrics, TrainingMetrics):
-    """Scores of a classifier of images that are read row by row.
+    """Scores of a classifier that reads images row by row.
 
     Attributes:
-        source: `scikit-learn` or a folder of data/raw.
-        rows: height of an image in pixels.
-        columns: width of an image in pixels.
+        source: `scikit-learn` or a folder in data/raw.
+        rows: height of an image, pixels.
+        columns: width of an image, pixels.
         images: number of images by split.
     """
 

@@ -12,7 +12,7 @@ class Comparison(Metrics):
         real: score of held-out chorales.
         composer: score of composed passages.
         random: score of random notes.
-        nearer: which of the last two is nearer to real.
+        nearer: passages whose score is nearer to that of real chorales, or `tie`.
     """
 
     real: float
@@ -27,8 +27,8 @@ class ScoreComposerMetrics(Metrics):
     Attributes:
         scores: comparison by score.
         passages: number of passages by kind.
-        distinct_bars: share of the composed bars that are different from each other.
-        bars_seen_in_training: share of the composed bars that training chorales contain.
+        distinct_bars: share of distinct bars among the composed ones.
+        bars_seen_in_training: share of the composed bars that occur in training chorales.
     """
 
     scores: dict[str, Comparison]

@@ -7,19 +7,19 @@ class TfIdfMetrics(AccuracyMetrics):
     """Scores of logistic regression on TF-IDF.
 
     Attributes:
-        c: strength of the regression that the validation split chose.
+        c: inverse strength of the regularization, selected on the validation split.
     """
 
     c: float
 
 
 class ScoreDocumentBaselinesMetrics(Metrics):
-    """Scores of the models that a classifier of documents has to beat.
+    """Scores of the baselines of document classification.
 
     Attributes:
-        majority: scores of the most frequent label, or None where nothing can be scored.
-        tf_idf: scores of logistic regression on TF-IDF, or None where nothing can be scored.
-        unscored: reason why nothing can be scored; only then.
+        majority: scores of the most frequent label, or None if nothing can be scored.
+        tf_idf: scores of logistic regression on TF-IDF, or None if nothing can be scored.
+        unscored: reason why nothing can be scored; only in this case.
     """
 
     majority: AccuracyMetrics | None

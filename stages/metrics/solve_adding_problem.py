@@ -7,9 +7,9 @@ class GapMetrics(TrainingMetrics):
     """How well a recurrent model solves the adding problem over one gap.
 
     Attributes:
-        mean_squared_error: error on held-out sequences.
-        solved: whether the error is below `solved_below`.
-        updates: number of updates of the weights.
+        mean_squared_error: mean squared error on held-out sequences.
+        solved: whether the error is below the parameter `solved_below`.
+        updates: number of weight updates.
     """
 
     mean_squared_error: float
@@ -21,8 +21,8 @@ class SolveAddingProblemMetrics(Metrics):
     """How well a cell solves the adding problem.
 
     Attributes:
-        always_one: mean squared error of always answering 1.
-        gaps: scores by gap, steps in decimal digits.
+        always_one: mean squared error of the constant prediction 1.
+        gaps: scores by length of the gap in steps.
     """
 
     always_one: float

@@ -4,16 +4,16 @@ from stages.core.metrics import Metrics
 
 
 class TokenizeMetrics(Metrics):
-    """How many tokens, sentences and words the documents have.
+    """Numbers of tokens, sentences and words.
 
     Attributes:
         language: `english` or `korean`.
         tokens: number of tokens by split, and their `total`.
         sentences: number of sentences by split, and their `total`.
-        types: number of different tokens of the training split.
-        vocabulary: number of words of the vocabulary, special tokens not counted.
+        types: number of distinct tokens in the training split.
+        vocabulary: number of words in the vocabulary, without special tokens.
         dropped: number of dropped documents by reason.
-        coverage: share of the tokens that the vocabulary has, by split; None in an empty split.
+        coverage: share of the tokens that are in the vocabulary, by split; None for an empty split.
     """
 
     language: str

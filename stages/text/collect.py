@@ -21,12 +21,12 @@ from stages.text.contracts import DOCUMENTS, SPLITS
 from stages.text.sources.corpus import Corpus
 from stages.text.sources.documents import locate
 
-# Of what is the same, a test document stays rather than a training one.
+# Among duplicates, a test document is kept rather than a training document.
 _PRIORITY = {TEST: 0, VALIDATION: 1, TRAIN: 2, NOT_GIVEN: 3}
 
 
 def decide(spooled: Spool, index: Index | None, params: CollectParams) -> np.ndarray:
-    """Return the split of each document, NOT_GIVEN for duplicates, which are counted.
+    """Return the split of each document, NOT_GIVEN for dropped duplicates, and count these.
 
     Raises:
         StageError: a split is empty.
@@ -36,9 +36,9 @@ def decide(spooled: Spool, index: Index | None, params: CollectParams) -> np.nda
     if index is not None:
         priority = np.array([_PRIORITY[code] for code in (TRAIN, VALIDATION, TEST, NOT_GIVEN)])
         rank = priority[given] * len(given) + np.arange(len(given))
-        same, near = index.repeated(rank, spooled.texts)
-        spooled.dropped.update(duplicate=int(same.sum()), near_duplicate=int(near.sum()))
-        kept = ~(same | near)
+        duplicate, near = index.repeated(rank, spooled.texts)
+        spooled.dropped.update(duplicate=int(duplicate.sum()), near_duplicate=int(near.sum()))
+        kept = ~(duplicate | near)
     units = spooled.groups[kept] if params.split_unit == "group" else None
     splits = np.full(len(given), NOT_GIVEN, dtype=np.int8)
     splits[kept] = draw_splits(
@@ -52,19 +52,19 @@ def decide(spooled: Spool, index: Index | None, params: CollectParams) -> np.nda
     counts = count_splits(splits)
     if not ((given == TRAIN) | (given == NOT_GIVEN))[kept].any():
         raise StageError(
-            f"the corpus has no document to train on: it gives {' and '.join(_given(given))} "
-            "alone; name a source for train, or leave the splits to be drawn"
+            f"the corpus has only {' and '.join(_given(given))} documents, none to train on: "
+            "name a source for train, or let the splits be drawn"
         )
     if not all(counts.values()):
         raise StageError(
-            f"the corpus is too small to split by {params.split_unit} ({counts}): bring more text, "
-            "raise the shares or set split_unit: document"
+            f"the corpus is too small to split by {params.split_unit} ({counts}): add text, raise "
+            "the shares or set split_unit: document"
         )
     return splits
 
 
 def _given(given: np.ndarray) -> list[str]:
-    """Return the splits that the source says."""
+    """Return the splits that the sources give."""
     return [split for code, split in enumerate(SPLITS) if (given == code).any()]
 
 
@@ -74,8 +74,8 @@ def count_splits(splits: np.ndarray) -> dict[str, int]:
 
 
 def collect(corpus: Corpus, raw: Path, params: CollectParams, documents: Table) -> dict[str, Any]:
-    """Write the table `documents` and return what there is to say of the corpus."""
-    # DVC ignores what has such a name.
+    """Write the table `documents` and return metrics of the corpus."""
+    # .dvcignore contains the pattern of this name.
     folder = staged(documents.target.with_suffix(""))
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -86,19 +86,19 @@ def collect(corpus: Corpus, raw: Path, params: CollectParams, documents: Table) 
             index = stack.enter_context(Index(folder, params.near_duplicate_similarity))
         spooled = spool(corpus, raw, params, folder, index)
         splits = decide(spooled, index, params)
-        met = times_met(spooled.ids, splits != NOT_GIVEN)
-        spooled.changed["repeated_id"] = int((met > 1).sum())
+        occurrence = times_met(spooled.ids, splits != NOT_GIVEN)
+        spooled.changed["repeated_id"] = int((occurrence > 1).sum())
         with documents.writer() as writer:
-            for table in spooled.tables(splits, met):
+            for table in spooled.tables(splits, occurrence):
                 writer.write_table(table)
     kept = splits != NOT_GIVEN
     given = _given(spooled.given)
-    unsaid = (spooled.given[kept] == NOT_GIVEN).any()
+    is_incomplete = (spooled.given[kept] == NOT_GIVEN).any()
     labelled = spooled.labels != hashes([""])[0]
     return {
         "split_unit": params.split_unit,
         "given_splits": given,
-        "drawn_splits": SPLITS if unsaid else [split for split in SPLITS if split not in given],
+        "drawn_splits": [split for split in SPLITS if is_incomplete or split not in given],
         "documents": {"total": int(kept.sum()), **count_splits(splits)},
         "groups": len(pd.unique(spooled.groups[kept])),
         "labels": len(pd.unique(spooled.labels[kept & labelled])),
@@ -110,7 +110,7 @@ def collect(corpus: Corpus, raw: Path, params: CollectParams, documents: Table) 
 
 
 def check(*, corpus: Corpus, raw: Path) -> None:
-    """Check that what the corpus file names is there; what has an address is fetched later."""
+    """Check that the files of a corpus exist, except those with a URL, which are fetched later."""
     for source in corpus.sources:
         if not source.url:
             locate(source, raw)
@@ -128,8 +128,8 @@ def main(
     """Collect a corpus: documents, cleaned, without duplicates, in three splits.
 
     Args:
-        corpus: file of conf/corpus
-        raw: folder of people's own corpora
+        corpus: file in conf/corpus
+        raw: folder of your own corpora
     """
     collected = collect(corpus, raw, params, documents)
     about = {

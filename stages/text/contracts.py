@@ -1,11 +1,11 @@
-"""The tables of the text room."""
+"""Contracts of the tables of the text room."""
 
 import pyarrow as pa
 
 from stages.core.contracts import Contract
 
 SPLITS = ["train", "validation", "test"]
-# What addresses and numbers in a text are replaced by.
+# Replacements of addresses and numbers in texts.
 PLACEHOLDERS = {"urls": "<url>", "emails": "<email>", "numbers": "<number>"}
 
 DOCUMENTS = Contract(
@@ -30,7 +30,7 @@ TOKENS = Contract(
             pa.field("doc_id", pa.string(), nullable=False),
             pa.field("split", pa.string(), nullable=False),
             pa.field("tokens", pa.list_(pa.string()), nullable=False),
-            # Tokens of each sentence; they add up to the number of tokens.
+            # Number of tokens of each sentence; the sum is the number of tokens.
             pa.field("sentence_lengths", pa.list_(pa.int32()), nullable=False),
             pa.field("label", pa.string()),
         ]
@@ -110,7 +110,7 @@ LABEL_WORDS = Contract(
         [
             pa.field("label", pa.string(), nullable=False),
             pa.field("token", pa.string(), nullable=False),
-            # In standard errors above the other labels.
+            # Log-odds ratio to the other labels, in standard errors.
             pa.field("score", pa.float64(), nullable=False),
             pa.field("count", pa.int64(), nullable=False),
         ]

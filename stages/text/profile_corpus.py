@@ -17,7 +17,7 @@ from stages.metrics.profile_corpus import ProfileCorpusMetrics
 from stages.text.contracts import EXAMPLES, GROWTH, LABEL_WORDS, LENGTHS
 
 GROWTH_POINTS = 60
-# Characters of the documents that a report shows; longer ones only where these are too few.
+# Characters of example documents; longer ones are shown only if there are too few of these.
 SHORTEST_EXAMPLE, LONGEST_EXAMPLE = 20, 300
 
 
@@ -33,7 +33,7 @@ class ProfileCorpusParams(Params):
 def fit_power(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """Return exponent and factor of y = factor * x ** exponent, least squares on logarithms.
 
-    Fewer than two points have no slope: the exponent is 0.
+    The exponent of fewer than two points is 0.
     """
     if len(x) < 2:
         return 0.0, float(y[0])
@@ -44,62 +44,64 @@ def fit_power(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 def fit_zipf(counts: np.ndarray) -> tuple[float, float]:
     """Return exponent and factor of frequency over rank (Zipf 1949).
 
-    Ranks are sampled at even distances of their logarithm: the many rare words would else decide.
+    The ranks are evenly spaced on a logarithmic scale, because the many rare words would otherwise
+    dominate the fit.
 
     Args:
-        counts: of the words, most frequent first, of shape (words,).
+        counts: word counts in descending order, (words,).
     """
     ranks = np.unique(np.geomspace(1, len(counts), 200).astype(int))
     return fit_power(ranks, counts[ranks - 1])
 
 
 def specific_words(counts: np.ndarray, prior: float) -> np.ndarray:
-    """Return how much more each word belongs to a label than to all others, in standard errors.
+    """Return how specific each word is to each label, in standard errors, (labels, words).
 
-    The log-odds ratio with an informative Dirichlet prior (Monroe, Colaresi and Quinn 2008,
-    equations 15, 16 and 22).
+    The score is the log-odds ratio of a label to all others with an informative Dirichlet prior
+    (Monroe, Colaresi and Quinn 2008, equations 15, 16 and 22).
 
     Args:
-        counts: of each word in the documents of each label, of shape (labels, words).
-        prior: words' worth of text, of the words' overall frequencies, added to each side.
+        counts: word counts by label, (labels, words).
+        prior: size of the prior in words, distributed like the words of all labels.
     """
     total = counts.sum(axis=0)
     scores = np.zeros(counts.shape)
     occurs = total > 0
     total = total[occurs]
     alpha = prior * total / total.sum()
-    for label, here in enumerate(counts[:, occurs]):
-        there = total - here
-        a, b = here + alpha, there + alpha
-        odds = np.log(a / (here.sum() + prior - a)) - np.log(b / (there.sum() + prior - b))
-        scores[label, occurs] = odds / np.sqrt(1 / a + 1 / b)
+    for label, in_label in enumerate(counts[:, occurs]):
+        in_others = total - in_label
+        a, b = in_label + alpha, in_others + alpha
+        log_odds_ratio = np.log(a / (in_label.sum() + prior - a)) - np.log(
+            b / (in_others.sum() + prior - b)
+        )
+        scores[label, occurs] = log_odds_ratio / np.sqrt(1 / a + 1 / b)
     return scores
 
 
 class Profile:
-    """What is counted in one pass over the tokens.
+    """Counts of one pass over the tokens.
 
     Args:
-        words: the vocabulary.
-        labels: the labels whose words are counted.
-        n_tokens: of the training split.
+        words: words of the vocabulary.
+        labels: labels whose words are counted.
+        n_tokens: number of tokens of the training split.
     """
 
     def __init__(self, words: pa.Array, labels: list[str], n_tokens: int):
-        """Start with nothing."""
         self._words = words
         self._labels = pa.array(labels, pa.string())
         self.lengths: Counter[tuple[str, int]] = Counter()
         self.label_counts = np.zeros((len(labels), len(words)), dtype=np.int64)
-        self._marks = np.unique(
+        self._growth_points = np.unique(
             np.geomspace(min(100, n_tokens), n_tokens, GROWTH_POINTS).astype(int)
         )
         self._seen: set[str] = set()
-        self._read = 0
+        self._n_read = 0
         self.growth: list[tuple[int, int]] = []
 
     def add(self, batch: pa.Table) -> None:
-        """Add some rows of `tokens`."""
+        """Count a batch of the table `tokens`."""
         lengths = np.diff(batch["tokens"].combine_chunks().offsets.to_numpy())
         splits = batch["split"].to_pylist()
         self.lengths.update(zip(splits, lengths.tolist(), strict=True))
@@ -115,22 +117,22 @@ class Profile:
             word = pc.index_in(flat, self._words).to_numpy(zero_copy_only=False)
             label = np.repeat(np.asarray(label, dtype=float), lengths)
             known = ~(np.isnan(label) | np.isnan(word.astype(float)))
-            place = label[known].astype(np.int64) * len(self._words) + word[known].astype(np.int64)
-            counted = np.bincount(place, minlength=self.label_counts.size)
-            self.label_counts += counted.reshape(self.label_counts.shape)
+            label, word = label[known].astype(np.int64), word[known].astype(np.int64)
+            counts = np.bincount(label * len(self._words) + word, minlength=self.label_counts.size)
+            self.label_counts += counts.reshape(self.label_counts.shape)
 
     def _grow(self, flat: pa.Array) -> None:
-        end = self._read + len(flat)
-        for mark in self._marks[(self._marks > self._read) & (self._marks <= end)].tolist():
-            part = flat.slice(0, mark - self._read)
+        points, end = self._growth_points, self._n_read + len(flat)
+        for point in points[(points > self._n_read) & (points <= end)].tolist():
+            part = flat.slice(0, point - self._n_read)
             self._seen.update(part.unique().to_pylist())
-            self.growth.append((mark, len(self._seen)))
+            self.growth.append((point, len(self._seen)))
         self._seen.update(flat.unique().to_pylist())
-        self._read = end
+        self._n_read = end
 
 
 def draw_examples(documents: Path, tokens: Path, n: int) -> pa.Table:
-    """Return `n` documents from all over the corpus, with their tokens: short ones, to be read."""
+    """Return `n` short documents, spread over the corpus, with their tokens."""
     batches = pq.ParquetFile(documents).iter_batches(columns=["text"])
     lengths = np.concatenate([pc.utf8_length(batch["text"]).to_numpy() for batch in batches])
     shortest = np.sort(lengths[lengths >= SHORTEST_EXAMPLE])[:n]

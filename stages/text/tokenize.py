@@ -45,15 +45,14 @@ class TokenizeParams(Params):
 
 
 class Counts:
-    """How often each token occurs, added up over batches."""
+    """Counts of each token, summed over batches."""
 
     def __init__(self) -> None:
-        """Start with no token."""
         self._row: dict[str, int] = {}
         self._counts = np.zeros((len(SPLITS) + 1, 1 << 12), dtype=np.int64)
 
     def add(self, batch: TokenizedBatch) -> None:
-        """Add the counts of a batch."""
+        """Add a batch."""
         row = self._row
         token, *counts = batch.counts.columns
         rows = [row.setdefault(text, len(row)) for text in token.to_pylist()]
@@ -62,7 +61,7 @@ class Counts:
         self._counts[:, rows] += counts
 
     def types(self) -> int:
-        """Return how many tokens of the training split are distinct."""
+        """Return the number of distinct tokens in the training split."""
         return int((self._counts[SPLITS.index("train")] > 0).sum())
 
     def vocabulary(
@@ -70,13 +69,13 @@ class Counts:
     ) -> tuple[pa.Table, dict[str, float]]:
         """Return the table `vocabulary` and the share of each split's tokens that it covers.
 
-        Words stand in the order of their counts, equal ones in that of the alphabet.
+        Words are sorted by descending count, ties alphabetically.
 
         Args:
-            min_count: occurrences in the training split that a word needs.
-            max_words: of more words, the rarest are left out.
-            sentences: of the training split, each of which begins and ends once.
-            documents: of the training split.
+            min_count: minimum count of a word in the training split.
+            max_words: maximum number of words; the rarest are left out.
+            sentences: number of sentences in the training split, the count of <bos> and <eos>.
+            documents: number of documents in the training split.
         """
         train = self._counts[SPLITS.index("train")]
         frequent = np.flatnonzero(train[: len(self._row)] >= min_count)
@@ -104,7 +103,7 @@ class Counts:
 def tokenized(
     documents: Path, dictionary: Path, language: str, params: TokenizeParams, folder: Path
 ) -> Iterator[TokenizedBatch]:
-    """Yield the tokens of the documents, row group by row group; `folder` is for what passes."""
+    """Yield the tokens of the documents by row group; `folder` is for temporary files."""
     groups = range(pq.ParquetFile(documents).metadata.num_row_groups)
     if language == "english":
         work = functools.partial(
@@ -119,15 +118,15 @@ def tokenized(
         workers=params.workers,
         **params.korean.model_dump(),
     )
-    waiting: list[pa.Table] = []
+    pending: list[pa.Table] = []
 
     def texts() -> Iterator[pa.ChunkedArray]:
         for group in groups:
-            waiting.append(_read(documents, group))
-            yield waiting[-1]["text"]
+            pending.append(_read(documents, group))
+            yield pending[-1]["text"]
 
     for tokens in tokenizer(texts()):
-        yield count(waiting.pop(0), tokens)
+        yield count(pending.pop(0), tokens)
 
 
 def _english_row_group(
@@ -140,7 +139,7 @@ def _english_row_group(
 
 @functools.cache
 def _english_tokenizer(lowercase: bool, keep_punctuation: bool) -> english.Tokenizer:
-    """Return the tokenizer of this process, which remembers what it has seen."""
+    """Return the tokenizer of this process, which caches the strings it has seen."""
     return english.Tokenizer(lowercase, keep_punctuation)
 
 
@@ -163,13 +162,13 @@ def main(
     """Tokenize the documents and count the vocabulary of the training split.
 
     Args:
-        corpus: file of conf/corpus, for its language
-        korean_words: Korean words to know: word, tab, part of speech
+        corpus: file in conf/corpus, for its language
+        korean_words: user dictionary of Korean: word, tab, part of speech
     """
     metadata = pq.ParquetFile(documents).metadata
     counts = Counts()
     totals = np.zeros((3, len(SPLITS)), dtype=np.int64)
-    # DVC ignores what has this ending.
+    # .dvcignore contains the pattern of this name.
     folder = staged(tokens.target.with_suffix(""))
     batches = tokenized(documents, korean_words, corpus.language, params, folder)
     with tokens.writer() as writer:
@@ -186,7 +185,7 @@ def main(
     if len(words) == len(SPECIAL):
         raise StageError(
             f"no word of {documents} occurs {params.min_count} times in the training "
-            f"split: lower {params.section}.min_count or bring more text"
+            f"split: lower {params.section}.min_count or add text"
         )
     vocabulary.write(words)
     metrics.write_json(

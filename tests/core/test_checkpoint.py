@@ -1,11 +1,13 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stages.core.checkpoint import Checkpoint
+from stages.core.outputs import Staging
 from stages.core.params import Params
 
 
@@ -15,10 +17,11 @@ class NoParams(Params):
 
 @pytest.fixture
 def checkpoint(tmp_path):
-    return Checkpoint(tmp_path / "model.safetensors", NoParams(), [], tmp_path)
+    output = Staging().output(tmp_path / "model.safetensors")
+    return Checkpoint(output, NoParams(), [], Path(__file__))
 
 
-def test_a_checkpoint_is_whole_or_not_there_whoever_else_writes_it(checkpoint, tmp_path):
+def test_two_processes_do_not_share_a_partial_checkpoint(checkpoint, tmp_path):
     other = tmp_path / f"model.safetensors.checkpoint.{os.getppid()}.partial"
     other.write_bytes(b"half")
     checkpoint.save_arrays({"weights": np.arange(3)}, {"epoch": 1})
@@ -28,7 +31,9 @@ def test_a_checkpoint_is_whole_or_not_there_whoever_else_writes_it(checkpoint, t
     assert set(tmp_path.iterdir()) == {other, checkpoint.path}
 
 
-def test_what_a_killed_training_left_goes_with_the_next_checkpoint(checkpoint, tmp_path):
+def test_the_partial_file_of_a_killed_training_is_removed_with_the_next_checkpoint(
+    checkpoint, tmp_path
+):
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         pass
     (tmp_path / f"model.safetensors.checkpoint.{gone.pid}.partial").write_bytes(b"half")

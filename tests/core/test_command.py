@@ -24,8 +24,8 @@ def main(*, params: Knobs, rows: Input, cell: str, more_rows: Table[ROWS], metri
     """Double the rows.
 
     Args:
-        rows: numbers to double, which
-            are told here
+        rows: numbers to double, over
+            two lines
     """
 '''
 
@@ -61,8 +61,8 @@ def test_a_signature_is_read_without_importing_the_module(tmp_path):
     assert command.signature(tmp_path / "double.py") == (
         "Double the rows.",
         (
-            Option("params", "Params", "section of params.yaml by its dotted name, or a YAML file"),
-            Option("rows", "Input", "numbers to double, which are told here"),
+            Option("params", "Params", "dotted name of a section of params.yaml, or a YAML file"),
+            Option("rows", "Input", "numbers to double, over two lines"),
             Option("cell", "str", "word"),
             Option("more_rows", "Table", "table to write, checked against its contract"),
             Option("metrics", "Output", "file to write"),
@@ -72,7 +72,7 @@ def test_a_signature_is_read_without_importing_the_module(tmp_path):
     assert command.signature(tmp_path / "double.py").options[3].flag == "--more-rows"
 
 
-def test_main_gets_what_its_annotations_say(arguments):
+def test_main_gets_arguments_of_the_annotated_types(arguments):
     double(**arguments)
     assert pq.read_table("out/more_rows.parquet")["n"].to_pylist() == [3, 6]
     assert '"section": "room.double"' in Path("out/metrics.json").read_text()
@@ -83,18 +83,18 @@ def test_main_gets_what_its_annotations_say(arguments):
     ]
 
 
-def test_a_file_of_its_own_is_a_section_too(arguments):
+def test_a_yaml_file_replaces_a_section(arguments):
     Path("knobs.yaml").write_text("factor: 5")
     double(**{**arguments, "params": "knobs.yaml"})
     assert pq.read_table("out/more_rows.parquet")["n"].to_pylist() == [5, 10]
 
 
-def test_a_missing_input_is_said_to_be_missing(arguments):
-    with pytest.raises(StageError, match=r"^gone\.parquet does not exist, which --rows names$"):
+def test_a_missing_input_is_named(arguments):
+    with pytest.raises(StageError, match=r"^--rows: gone\.parquet does not exist$"):
         double(**{**arguments, "rows": "gone.parquet"})
 
 
-def test_an_input_that_is_cut_short_is_named(arguments):
+def test_a_truncated_input_is_named(arguments):
     Path("cut.parquet").write_bytes(Path("rows.parquet").read_bytes()[:-9])
     with pytest.raises(StageError, match=r"^cut\.parquet is not a readable table: "):
         double(**{**arguments, "rows": "cut.parquet"})
@@ -163,7 +163,7 @@ def stage_process(*options: str, **environment: str) -> subprocess.CompletedProc
 
 
 def test_a_stage_runs_in_a_fixed_environment():
-    """The command starts itself anew where its environment differs from the fixed one."""
+    """The command restarts itself if its environment differs from the fixed one."""
     started = stage_process("--points", "x", PYTHONHASHSEED="7", OMP_NUM_THREADS="2")
     assert started.stderr.count("stages.core.errors") == 2
 

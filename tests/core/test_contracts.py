@@ -1,4 +1,4 @@
-"""A breach of any expectation of any contract keeps the table from appearing."""
+"""A table that breaks any expectation of its contract does not appear."""
 
 import importlib
 import json
@@ -25,7 +25,7 @@ TABLES = {
 
 
 def bounds(arguments: dict) -> list[str]:
-    """Return the sides on which an expectation can be missed."""
+    """Return the bounds that a table can violate."""
     return [side for side in ("min_value", "max_value") if arguments.get(side) is not None] or [""]
 
 
@@ -40,18 +40,18 @@ every_table = pytest.mark.parametrize("table", TABLES, ids=".".join)
 
 @pytest.fixture(scope="module")
 def real(finished_project) -> dict[tuple[str, str], Path]:
-    """The largest table of each output of a stage: those of some variants are empty."""
+    """The largest table of each output of a stage, because some variants are empty."""
     found: dict[tuple[str, str], Path] = {}
     for file in sorted((finished_project / "reports/validation").rglob("*.json")):
         stage = file.relative_to(finished_project / "reports/validation").parts[0]
         stage = stage.removesuffix(".json")
-        for place in json.loads(file.read_text(encoding="utf-8")):
-            path = finished_project / place
-            for owner, name in TABLES:
-                if owner.split(".")[1] == stage and name in (path.stem, path.parent.name):
-                    before = found.get((owner, name))
+        for name in json.loads(file.read_text(encoding="utf-8")):
+            path = finished_project / name
+            for owner, output in TABLES:
+                if owner.split(".")[1] == stage and output in (path.stem, path.parent.name):
+                    before = found.get((owner, output))
                     if before is None or rows(before) < rows(path):
-                        found[(owner, name)] = path
+                        found[(owner, output)] = path
     return found
 
 
@@ -72,7 +72,7 @@ def replace_first(table: pa.Table, column: str, value: object) -> pa.Table:
 
 
 def broken(table: pa.Table, kind: str, arguments: dict, side: str) -> pa.Table:
-    """Return `table` changed so that it breaks one expectation, on one side of two."""
+    """Return `table` changed so that it breaks one expectation, at one of its bounds."""
     column = arguments.get("column", "").removesuffix(".length").removesuffix(".finite")
     first = table[column][0].as_py() if column else None
     match kind:
@@ -80,7 +80,7 @@ def broken(table: pa.Table, kind: str, arguments: dict, side: str) -> pa.Table:
             return table.append_column("extra", pa.array([0] * len(table)))
         case "ExpectTableRowCountToBeBetween":
             if arguments[side] == 0:
-                pytest.skip("an empty table keeps this contract")
+                pytest.skip("an empty table meets this contract")
             return table.slice(0, 0)
         case "ExpectColumnValuesToNotBeNull":
             return replace_first(table, column, None)
@@ -111,11 +111,13 @@ def broken(table: pa.Table, kind: str, arguments: dict, side: str) -> pa.Table:
             smaller = [0 if b is None else b - 1 for b in table[arguments["column_B"]].to_pylist()]
             index = table.schema.get_field_index(arguments["column_A"])
             return table.set_column(index, table.schema.field(index), pa.array(smaller))
-    raise AssertionError(f"say here how a table breaks {kind}")
+    raise AssertionError(f"add a case for {kind}")
 
 
 @pytest.mark.parametrize(("table", "kind", "arguments", "side"), BREACHES)
-def test_a_breach_keeps_the_table_out(real, tmp_path, table, kind, arguments, side):
+def test_a_table_that_breaks_its_contract_does_not_appear(
+    real, tmp_path, table, kind, arguments, side
+):
     contract = TABLES[table]
     changed = broken(real_table(real[table], contract), kind, arguments, side)
     with pytest.raises(ContractBreach) as breach, Staging() as staging:
@@ -127,7 +129,7 @@ def test_a_breach_keeps_the_table_out(real, tmp_path, table, kind, arguments, si
 
 
 @every_table
-def test_a_real_table_keeps_its_contract(real, table):
+def test_a_real_table_meets_its_contract(real, table):
     results = TABLES[table].check(real[table])
     assert results["success"]
     assert len(results["results"]) == len(TABLES[table].all_expectations())
@@ -139,7 +141,7 @@ WORDS = Contract(
 )
 
 
-def test_sentence_names_table_column_count_and_examples(tmp_path):
+def test_message_names_table_column_count_and_examples(tmp_path):
     pq.write_table(pa.table({"word": ["a", "b", "b", "c"]}), tmp_path / "pairs.parquet")
     results = WORDS.check(tmp_path / "pairs.parquet")
     sentence = str(ContractBreach({"pairs.parquet": results}))
@@ -149,7 +151,7 @@ def test_sentence_names_table_column_count_and_examples(tmp_path):
 
 @pytest.fixture
 def in_parts(monkeypatch):
-    """Have every table with more than ten rows checked in parts."""
+    """Check every table with more than ten rows in parts."""
     monkeypatch.setattr(contracts, "ROWS_AT_ONCE", 10)
 
 

@@ -31,7 +31,7 @@ def rewritten(metrics: BaseModel, path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda p: str(p.relative_to(ROOT / "reports")))
-def test_committed_metrics_are_read_and_written_to_the_byte(path, tmp_path):
+def test_committed_metrics_are_written_with_the_same_bytes(path, tmp_path):
     stage = path.relative_to(ROOT / "reports/metrics").parts[0].removesuffix(".json")
     metrics = read_metrics(path, model_of(stage))
     assert rewritten(metrics, tmp_path / "again.json") == path.read_text(encoding="utf-8")
@@ -40,13 +40,13 @@ def test_committed_metrics_are_read_and_written_to_the_byte(path, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", r"notes\.json is damaged or of another version: invalid JSON"),
+        ("{", r"notes\.json is damaged or from another version: invalid JSON"),
         (json.dumps({**NOTES, "tunes": 1}), r"unknown key 'tunes'"),
         (json.dumps({k: v for k, v in NOTES.items() if k != "notes"}), r"key 'notes' is missing"),
         (json.dumps({**NOTES, "pieces": {"train": "two"}}), r"'pieces\.train' is 'two'"),
     ],
 )
-def test_what_is_wrong_in_a_file_is_named(text, message, tmp_path):
+def test_an_invalid_key_or_value_is_named(text, message, tmp_path):
     path = tmp_path / "notes.json"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(StageError, match=message):

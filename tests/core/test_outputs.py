@@ -29,7 +29,7 @@ def test_files_appear_together_at_the_end(tmp_path):
     assert not list(tmp_path.rglob("*.partial*"))
 
 
-def test_tables_of_one_contract_have_results_of_their_own(tmp_path):
+def test_tables_of_one_contract_have_separate_results(tmp_path):
     paths = [tmp_path / "a" / "numbers.parquet", tmp_path / "b" / "numbers.parquet"]
     with Staging(tmp_path / "validation.json") as staging:
         for n, path in enumerate(paths, start=1):
@@ -67,7 +67,7 @@ def test_results_of_a_broken_contract_are_kept(tmp_path):
     assert [results[str(path)]["success"] for path in (good, bad)] == [True, False]
 
 
-def test_what_was_there_stays_when_the_stage_fails(tmp_path):
+def test_an_existing_output_is_kept_when_the_stage_fails(tmp_path):
     metrics = tmp_path / "metrics.json"
     metrics.write_text("old")
     with pytest.raises(RuntimeError), Staging() as staging:
@@ -76,13 +76,13 @@ def test_what_was_there_stays_when_the_stage_fails(tmp_path):
     assert metrics.read_text() == "old"
 
 
-def test_a_number_that_json_does_not_know_is_refused(tmp_path):
+def test_a_number_that_is_not_json_is_refused(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"), Staging() as staging:
         staging.output(tmp_path / "metrics.json").write_json({"loss": float("nan")})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_callbacks_run_only_when_all_is_written(tmp_path):
+def test_callbacks_run_only_after_success(tmp_path):
     called = []
     with pytest.raises(RuntimeError), Staging() as staging:
         staging.output(tmp_path / "a.json").when_written(lambda: called.append("too early"))
@@ -94,7 +94,7 @@ def test_callbacks_run_only_when_all_is_written(tmp_path):
     assert called == [True]
 
 
-def test_two_processes_that_write_the_same_file_do_not_meet(tmp_path):
+def test_two_processes_can_write_the_same_output(tmp_path):
     metrics = tmp_path / "metrics.json"
     code = """
 import sys
@@ -118,7 +118,7 @@ with Staging() as staging:
     assert list(tmp_path.iterdir()) == [metrics]
 
 
-def test_what_a_killed_process_left_of_a_file_goes_with_the_next_run_of_it(tmp_path):
+def test_partial_files_of_ended_processes_are_removed_by_the_next_run(tmp_path):
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as running:
         (tmp_path / f"a.json.{running.pid}.partial").touch()
         with subprocess.Popen([sys.executable, "-c", ""]) as gone:
@@ -140,7 +140,7 @@ def test_what_a_killed_process_left_of_a_file_goes_with_the_next_run_of_it(tmp_p
     }
 
 
-def test_git_and_dvc_do_not_look_at_files_written_staged():
+def test_git_and_dvc_ignore_partial_files():
     path = staged(Path("reports/metrics/collect.json"))
     for command in (["git"], [sys.executable, "-m", "dvc"]):
         subprocess.run([*command, "check-ignore", "-q", str(path)], cwd=PROJECT, check=True)

@@ -58,7 +58,7 @@ def test_a_list_or_all_keys_of_a_section_are_read(params):
         ("room: [", "params.yaml is not YAML"),
     ],
 )
-def test_mistake_is_told_in_one_sentence(params, text, sentence):
+def test_mistake_is_reported_in_one_sentence(params, text, sentence):
     params.write_text(text)
     with pytest.raises(StageError) as error:
         load("room.knobs", Knobs)
@@ -71,6 +71,6 @@ def test_keys_of_letters_of_any_language_are_read(params):
     assert load("room.한국어-2_b", Knobs).window == 5
 
 
-def test_missing_file_is_told(params):
+def test_missing_file_is_reported(params):
     with pytest.raises(StageError, match=r"params\.yaml is not in .*project's root"):
         load("room.knobs", Knobs)

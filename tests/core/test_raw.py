@@ -1,4 +1,4 @@
-"""What people bring is in `data/raw`, and DVC notices when it changes."""
+"""The user's own data is in `data/raw`, where DVC notices changes."""
 
 import subprocess
 from pathlib import Path
@@ -27,7 +27,7 @@ def raw(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.mark.parametrize("path", ["/srv/a.txt", "../a.txt", "b/../../a.txt", ".."])
-def test_a_path_out_of_the_folder_is_refused(tmp_path, path):
+def test_a_path_outside_the_folder_is_refused(tmp_path, path):
     file = tmp_path / "named.yaml"
     file.write_text(yaml.safe_dump({"path": path}))
     with pytest.raises(StageError, match=rf"'path' is '{path}': .*changes outside data/raw"):
@@ -42,7 +42,7 @@ def test_a_path_inside_the_folder_is_accepted(raw, path):
     assert find(raw, Named(path=path).path).samefile(raw / path)
 
 
-def test_what_is_missing_is_told_with_what_is_there_and_why_it_may_be_missing(raw):
+def test_a_missing_path_is_reported_with_the_available_ones_and_the_way_to_add_it(raw):
     for name in ("README.md", "old.txt", "reviews", "reviews.dvc"):
         (raw / name).touch()
     with pytest.raises(StageError, match=r"there is no data/raw/new/a\.txt: put it") as error:
@@ -76,7 +76,7 @@ def test_the_folder_itself_may_be_a_link(raw):
     assert find(raw, "a.txt").read_text() == "one"
 
 
-def test_dvc_notices_what_changes_behind_links_to_files_and_not_behind_links_to_folders(raw):
+def test_dvc_notices_changes_behind_links_to_files_but_not_behind_links_to_folders(raw):
     (raw / "file.txt").symlink_to(Path("elsewhere/a.txt").absolute())
     Path("disk").mkdir()
     (raw / "folder").symlink_to(Path("disk").absolute())

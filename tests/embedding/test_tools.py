@@ -22,7 +22,7 @@ def test_what_cannot_be_exported_is_told(train):
     train("onehot")
     with pytest.raises(StageError, match="is sparse"):
         export_vectors.main(["onehot/vectors.parquet", "out.txt"])
-    with pytest.raises(StageError, match="has to end in"):
+    with pytest.raises(StageError, match="must end in"):
         export_vectors.main(["onehot/vectors.parquet", "out.csv"])
 
 

@@ -71,6 +71,6 @@ def test_mistakes_in_any_section_or_file_are_told_at_once(params, project):
         "params.yaml: section 'text.tokenize': parameter 'min_count' is missing; "
         "unknown parameter 'min_cuont' (did you mean 'min_count'?)",
         "conf/corpus/embeded.yaml does not exist (did you mean 'embedded'?)",
-        "d.parquet does not exist, which --documents names",
-        "gone.parquet does not exist, which --points names",
+        "--documents: d.parquet does not exist",
+        "--points: gone.parquet does not exist",
     ]

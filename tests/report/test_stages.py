@@ -34,7 +34,7 @@ def test_a_folder_that_stages_write_into_need_not_exist_yet(inputs):
     commands = [shlex.join(words) for words in COMMANDS.values()]
     assert check(commands) == []
     assert check([shlex.join(COMMANDS["render_index"])]) == [
-        "reports/headlines does not exist, which --headlines names"
+        "--headlines: reports/headlines does not exist"
     ]
 
 

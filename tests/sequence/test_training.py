@@ -136,7 +136,7 @@ def test_checkpoint_of_other_params_starts_afresh_and_says_so(tmp_path, capsys):
     expected = train(tmp_path / "a", learning_rate=0.01)
     train(tmp_path / "b")
     assert train(tmp_path / "b", learning_rate=0.01) == expected
-    assert "model.checkpoint is of other parameters, inputs or code" in capsys.readouterr().out
+    assert "model.checkpoint has other parameters, inputs or code" in capsys.readouterr().out
     (tmp_path / "b/model.checkpoint").write_bytes(b"{")
     assert train(tmp_path / "b", learning_rate=0.01) == expected
     assert "model.checkpoint is damaged: starting afresh" in capsys.readouterr().out

@@ -64,7 +64,7 @@ def test_addresses_and_numbers(how, expected):
         ("this &lt;b&gt; is about tags", "this <b> is about tags"),
     ],
 )
-def test_entities_as_they_come_in_html(text, expected):
+def test_entities_in_html(text, expected):
     assert cleaned(text)[0] == expected
 
 
@@ -78,11 +78,11 @@ def test_entities_as_they_come_in_html(text, expected):
         ("1 &amp;lt; 2", "1 < 2"),
     ],
 )  # fmt: skip
-def test_html_that_was_escaped(text, expected):
+def test_escaped_html(text, expected):
     assert cleaned(text, markup="escaped_html") == (expected, ["markup"])
 
 
-def test_line_breaks_as_the_corpus_writes_them():
+def test_line_breaks_that_the_corpus_defines():
     text = r"dwindling\band of cynics on\Thursday\\at \$5"
     expected = "dwindling band of cynics on Thursday at $5"
     assert cleaned(text, line_break="\\") == (expected, ["line_break"])
@@ -101,9 +101,9 @@ def test_wiki_markup():
     assert cleaned(text, markup="wiki") == ("Bold text here", ["markup"])
 
 
-def test_flood_of_marks_takes_no_time():
+def test_flood_of_marks_is_fast():
     start = time.perf_counter()
     text, kinds = cleaned("a" + "\u0301\u0316" * 500_000)
-    assert time.perf_counter() - start < 10  # in form NFC alone it would take hours
+    assert time.perf_counter() - start < 10  # NFC alone would take hours
     assert len(text) <= 4
     assert "mark_flood" in kinds

@@ -23,8 +23,8 @@ def test_paragraphs_of_a_text_become_documents(collect):
     assert metrics["corpus"]["name"] == "mine"
 
 
-@pytest.mark.parametrize(("unit", "number"), [("line", 20), ("paragraph", 10), ("file", 2)])
-def test_units_of_a_text(collect, unit, number):
+@pytest.mark.parametrize(("unit", "n_documents"), [("line", 20), ("paragraph", 10), ("file", 2)])
+def test_units_of_a_text(collect, unit, n_documents):
     for name in ("emma", "persuasion"):
         lines = sentences(10, name)
         pairs = [f"{a}\n{b}" for a, b in zip(lines[::2], lines[1::2], strict=True)]
@@ -39,12 +39,12 @@ def test_units_of_a_text(collect, unit, number):
             collect.raw, 100_000, Losses(),
         )
     )  # fmt: skip
-    assert len(documents) == number
+    assert len(documents) == n_documents
     assert {d.label for d in documents} == {"emma", "persuasion"}
-    assert len({d.doc_id for d in documents}) == number
+    assert len({d.doc_id for d in documents}) == n_documents
 
 
-def test_the_same_and_nearly_the_same_are_counted_and_kept_once(collect):
+def test_duplicates_and_near_duplicates_are_counted_and_dropped(collect):
     texts = [SENTENCE, *sentences(9), SENTENCE.upper() + "!", SENTENCE.replace("early", "late")]
     documents, metrics = collect(
         {**collect.write("mine.txt", "\n".join(texts)), "unit": "line"},
@@ -55,7 +55,7 @@ def test_the_same_and_nearly_the_same_are_counted_and_kept_once(collect):
     assert metrics["dropped"]["near_duplicate"] == 1
 
 
-def test_duplicates_stay_where_they_are_wanted(collect):
+def test_duplicates_can_be_kept(collect):
     texts = [SENTENCE] * 3 + sentences(9)
     source = {**collect.write("mine.txt", "\n".join(texts)), "unit": "line"}
     documents, metrics = collect(source, duplicates="keep")
@@ -63,7 +63,7 @@ def test_duplicates_stay_where_they_are_wanted(collect):
     assert metrics["dropped"]["duplicate"] == 0
 
 
-def test_of_the_same_in_train_and_test_the_one_in_test_stays(collect):
+def test_of_duplicates_in_train_and_test_the_test_document_is_kept(collect):
     rows = [("train", s) for s in [SENTENCE, *sentences(9)]] + [("test", SENTENCE + ".")]
     rows += [("test", s) for s in sentences(4, "other")]
     text = "split,text\n" + "".join(f"{split},{s}\n" for split, s in rows)
@@ -71,11 +71,11 @@ def test_of_the_same_in_train_and_test_the_one_in_test_stays(collect):
     assert [d["split"] for d in documents if d["text"].startswith("the quick")] == ["test"]
     assert metrics["given_splits"] == ["train", "test"]
     assert metrics["documents"]["test"] == 5
-    assert metrics["documents"]["validation"] == 1  # drawn from what is left of train
+    assert metrics["documents"]["validation"] == 1  # drawn from the rest of train
 
 
 @pytest.mark.parametrize("ids", [{}, {"id_column": "id"}])
-def test_ids_are_told_apart_over_all_sources(collect, ids):
+def test_ids_are_unique_over_all_sources(collect, ids):
     sources = []
     for n, split in enumerate(("train", "test", "validation")):
         rows = "".join(f"{i},{s}\n" for i, s in enumerate(sentences(6, f"in{n}x"), start=1))
@@ -89,7 +89,7 @@ def test_ids_are_told_apart_over_all_sources(collect, ids):
     assert metrics["changed"]["repeated_id"] == 12
 
 
-def test_ids_of_documents_that_are_dropped_are_free(collect):
+def test_ids_of_dropped_documents_can_be_used(collect):
     rows = [("a", SENTENCE), ("b", SENTENCE), *((f"r{n}", s) for n, s in enumerate(sentences(9)))]
     rows += [
         ("b", "another text of some words that is kept"),
@@ -101,7 +101,7 @@ def test_ids_of_documents_that_are_dropped_are_free(collect):
     assert metrics["changed"]["repeated_id"] == 1
 
 
-def test_split_of_a_path_has_any_of_its_names(collect):
+def test_split_in_a_path_has_several_names(collect):
     for n, name in enumerate(("training", "dev", "test")):
         rows = "\n".join(["text", *sentences(6, f"in{n}x")])
         collect.write(f"c/{name}.csv", rows)
@@ -110,28 +110,28 @@ def test_split_of_a_path_has_any_of_its_names(collect):
     assert metrics["documents"] == {"total": 18, "train": 6, "validation": 6, "test": 6}
     assert metrics["drawn_splits"] == []
     collect.write("c/more.csv", "text\na few words more")
-    with pytest.raises(StageError, match=r"raw/c/more\.csv: the split is 'more'; there are: train"):
+    with pytest.raises(StageError, match=r"raw/c/more\.csv: 'more' is not a split; use train"):
         collect(source)
 
 
-def test_split_of_a_source_has_any_of_its_names(collect):
+def test_split_of_a_source_has_several_names(collect):
     source = collect.write("m.csv", "\n".join(["text", *sentences(10)]))
     more = collect.write("more.csv", "\n".join(["text", *sentences(10, "more")]))
     _, metrics = collect({**source, "split": "training"}, {**more, "split": "val"})
     assert metrics["documents"] == {"total": 20, "train": 8, "validation": 10, "test": 2}
     assert metrics["given_splits"] == ["train", "validation"]
     assert metrics["drawn_splits"] == ["test"]
-    with pytest.raises(StageError, match=r"mine\.yaml: .*split.*'heldout'; there are: train"):
+    with pytest.raises(StageError, match=r"mine\.yaml: .*'heldout' is not a split; use train"):
         collect({**source, "split": "heldout"})
 
 
-def test_corpus_without_training_documents_is_told(collect):
+def test_corpus_without_training_documents_is_reported(collect):
     source = collect.write("m.csv", "\n".join(["text", *sentences(10)]))
-    with pytest.raises(StageError, match="no document to train on: it gives test alone"):
+    with pytest.raises(StageError, match="only test documents, none to train on"):
         collect({**source, "split": "test"})
 
 
-def test_empty_cell_of_a_split_is_drawn(collect):
+def test_split_of_an_empty_cell_is_drawn(collect):
     splits = ["train"] * 10 + ["dev"] * 5 + ["", "nan"]
     rows = zip(splits, sentences(17), strict=True)
     text = "split,text\n" + "".join(f"{split},{s}\n" for split, s in rows)
@@ -212,12 +212,14 @@ def test_two_workers_write_the_same_bytes(collect, monkeypatch):
         ("mine.txt", b"only one paragraph here", "too small to split by document"),
         ("mine.parquet", b"PAR1 nonsense", "mine.parquet is damaged or cut short"),
         ("mine.txt.gz", b"\x1f\x8b nonsense", "mine.txt.gz is damaged"),
-        ("mine.xml", b"<a>b</a><c>", "mine.xml is not a dump of MediaWiki"),
+        ("mine.xml", b"<a>b</a><c>", "mine.xml is not a MediaWiki dump"),
         ("mine.zip", b"PK nonsense", "mine.zip is damaged or cut short"),
-        ("mine.csv", b"text,split\na b c,evaluation\n", "the split is 'evaluation'; there are:"),
+        ("mine.csv", b"text,split\na b c,evaluation\n", "'evaluation' is not a split; use train"),
     ],
 )
-def test_bad_corpus_is_one_sentence_and_writes_nothing(collect, name, content, sentence):
+def test_bad_corpus_is_reported_in_one_sentence_and_nothing_is_written(
+    collect, name, content, sentence
+):
     source = collect.write(name, content)
     if b"evaluation" in content:
         source["split_column"] = "split"
@@ -227,31 +229,31 @@ def test_bad_corpus_is_one_sentence_and_writes_nothing(collect, name, content, s
     assert not collect.out.exists() or not list(collect.out.iterdir())
 
 
-def test_missing_file_and_empty_folder_are_told(collect):
+def test_missing_file_and_empty_folder_are_reported(collect):
     with pytest.raises(StageError, match="there is no raw/novels: put it there"):
         collect({"path": "novels"})
     (collect.raw / "novels").mkdir()
-    with pytest.raises(StageError, match=r"raw/novels holds no file \(\.txt"):
+    with pytest.raises(StageError, match=r"raw/novels contains no file \(\.txt"):
         collect({"path": "novels"})
 
 
 @pytest.mark.parametrize(
     ("source", "sentence"),
     [
-        ({"path": "a.txt", "url": "http://b"}, "a source has either a path or a url"),
-        ({"url": "http://b/c.txt"}, "a url, and nothing else, has a sha256"),
-        ({"path": "a.txt", "encoding": "klingon"}, "there is no encoding 'klingon'"),
-        ({"path": "a", "files": "("}, "it is no regular expression"),
+        ({"path": "a.txt", "url": "http://b"}, "a source needs either a path or a url"),
+        ({"url": "http://b/c.txt"}, "url and sha256 must be given together"),
+        ({"path": "a.txt", "encoding": "klingon"}, "'klingon' is not an encoding"),
+        ({"path": "a", "files": "("}, "it is not a regular expression"),
         ({"path": "a.txt", "text_colum": "b"}, "unknown parameter"),
     ],
 )
-def test_bad_description_of_a_corpus_is_told(collect, source, sentence):
+def test_bad_description_of_a_corpus_is_reported(collect, source, sentence):
     with pytest.raises(StageError, match=r"mine\.yaml: ") as error:
         collect(source)
     assert sentence in str(error.value)
 
 
-def test_every_corpus_of_the_project_is_described():
+def test_every_corpus_of_the_project_has_title_and_licence():
     names = {path.stem for path in (ROOT / "conf/corpus").glob("*.yaml")}
     assert names >= {"embedded", "kiwi_manual", "own", "nsmc", "imdb", "ag_news", "sms_spam",
                      "newsgroups", "text8"}  # fmt: skip

@@ -9,7 +9,7 @@ ENGLISH = "The old harbour was quiet, and nobody came to see the boats."
 
 
 def read(content: bytes, encoding: str | None = None, newline: str | None = None):
-    """Return the text, and what is told of its lines as (reason, first, number)."""
+    """Return the text and the notes on its lines, (reason, first, number)."""
     notes = []
     text = decoded(io.BytesIO(content), encoding, newline, lambda *note: notes.append(note))
     return text.read(), [note[:3] for note in notes]
@@ -17,7 +17,7 @@ def read(content: bytes, encoding: str | None = None, newline: str | None = None
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
 @pytest.mark.parametrize("text", [ENGLISH, KOREAN, f"{KOREAN}\r\n{ENGLISH}\r\n"])
-def test_wide_encodings_need_no_mark(encoding, text):
+def test_wide_encodings_without_a_byte_order_mark(encoding, text):
     assert detect_encoding(text.encode(encoding)) == encoding
     assert read(text.encode(encoding), newline="") == (text, [])
     assert read(("\ufeff" + text).encode(encoding), newline="") == (text, [])
@@ -28,14 +28,14 @@ def test_nul_bytes_alone_are_not_a_wide_encoding(content):
     assert read(content) == (content.decode(), [])
 
 
-def test_what_lies_behind_the_sample_is_checked():
+def test_lines_after_the_sample_are_checked():
     head = f"{ENGLISH}\n" * (1 + SAMPLE_BYTES // len(ENGLISH))
     content = head.encode() + f"{KOREAN}\n".encode("cp949") * 3
     first = head.count("\n") + 1
     assert read(content) == (head + f"{KOREAN}\n" * 3, [("other_encoding", first, 3)])
 
 
-def test_lines_of_several_encodings_are_each_read_as_they_are():
+def test_lines_of_mixed_encodings_are_decoded_separately():
     lines = [
         (KOREAN, "utf-8"), ("뷁 똠방각하 햏", "cp949"), (KOREAN, "cp949"), ("ㅋㅋㅋ", "cp949"),
         ("“Él dijo: naïve…”", "cp1252"), ("café", "utf-8"), (KOREAN, "utf-8"), ("네", "cp949"),
@@ -44,8 +44,8 @@ def test_lines_of_several_encodings_are_each_read_as_they_are():
     content = b"\n".join(text.encode(encoding) for text, encoding in lines)
     text, notes = read(content)
     assert text.split("\n") == [text for text, _ in lines]
-    places = [(2, 3), (5, 1), (8, 1), (9, 1)]
-    assert notes == [("other_encoding", *place) for place in places]
+    runs = [(2, 3), (5, 1), (8, 1), (9, 1)]
+    assert notes == [("other_encoding", *run) for run in runs]
 
 
 def test_short_line_of_cp949_that_is_utf_8_by_chance():
@@ -54,32 +54,32 @@ def test_short_line_of_cp949_that_is_utf_8_by_chance():
 
 
 @pytest.mark.parametrize("text", ["don’t “stop”", "“Él dijo”…” no", "Müller, Ärger – déjà vu"])
-def test_western_lines_do_not_become_korean(text):
+def test_western_lines_are_not_decoded_as_korean(text):
     assert read(f"{ENGLISH}\n{text}\n".encode("cp1252")) == (f"{ENGLISH}\n{text}\n", [])
 
 
-def test_broken_line_is_named_and_not_taken_for_another_encoding():
-    lines = [KOREAN.encode(), KOREAN.encode()[:-3], KOREAN.encode()]  # of 다. remains a byte
+def test_broken_line_is_named_and_not_decoded_from_another_encoding():
+    lines = [KOREAN.encode(), KOREAN.encode()[:-3], KOREAN.encode()]  # ends within a character
     assert read(b"\n".join(lines)) == (
         f"{KOREAN}\n{KOREAN[:-2]}\ufffd\n{KOREAN}", [("undecodable_line", 2, 1)]
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp949", "utf-16"])
-def test_named_encoding_is_kept_to_and_what_it_cannot_read_is_named(encoding):
+def test_given_encoding_is_used_and_undecodable_lines_are_named(encoding):
     content = "one\ntwo\nthree".encode(encoding) + {"utf-16": b"\0"}.get(encoding, b"\xff")
     assert read(content, encoding) == ("one\ntwo\nthree\ufffd", [("undecodable_line", 3, 1)])
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", None, "utf-8-sig"])
-def test_marks_at_the_beginning_of_lines_are_taken_out_and_told(encoding):
+def test_byte_order_marks_of_lines_are_removed_and_reported(encoding):
     content = "".join(f"\ufeff{name}\n{name} two\n" for name in "ab").encode()
     assert read(content, encoding) == ("a\na two\nb\nb two\n", [("inner_mark", 3, 1)])
 
 
 @pytest.mark.parametrize("newline", [None, "", "\n"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_blocks_change_no_line_and_no_number(monkeypatch, newline, end):
+def test_blocks_do_not_change_lines_or_their_numbers(monkeypatch, newline, end):
     monkeypatch.setattr("stages.text.sources.decode.SAMPLE_BYTES", 16)
     lines = [ENGLISH, KOREAN, "", "x"] * 5
     whole = end.join(lines) + end

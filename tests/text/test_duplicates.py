@@ -25,18 +25,18 @@ def repeated(folder, texts, similarity=0.8, batch=7, rank=None):
         return index.repeated(rank, lambda documents: column.take(pa.array(documents)))
 
 
-# Those of many different words are first compared by bits.
+# Long documents are first compared by their bits.
 @pytest.mark.parametrize(("shortest", "longest"), [(5, 80), (140, 200)])
 @pytest.mark.parametrize("similarity", [0.5, 0.7, 0.8, 0.9])
-def test_found_are_those_that_are_similar_enough(tmp_path, similarity, shortest, longest):
+def test_documents_of_sufficient_similarity_are_found(tmp_path, similarity, shortest, longest):
     draw = random.Random(1)
     texts = []
     for _ in range(150):
         words = draw.choices(WORDS, k=draw.randint(shortest, longest))
         texts.append(" ".join(words))
         changes = draw.randint(0, 5 + longest // 10)
-        for place in draw.sample(range(len(words)), k=min(len(words), changes)):
-            words[place] = draw.choice(WORDS)
+        for index in draw.sample(range(len(words)), k=min(len(words), changes)):
+            words[index] = draw.choice(WORDS)
         texts.append(" ".join(words))
     same, near = repeated(tmp_path, texts, similarity)
     for n, text in enumerate(texts):
@@ -46,15 +46,15 @@ def test_found_are_those_that_are_similar_enough(tmp_path, similarity, shortest,
         assert near[n] == (alike and not exact)
 
 
-def test_what_repeats_itself_is_found_too(tmp_path):
-    # 20 phrases of 8 words, and one new word: of 8 and 10 shingles, 8 are the same.
+def test_repetitive_documents_are_found(tmp_path):
+    # A phrase of 8 words 20 times, then two new words: of 8 and 10 shingles, 8 are the same.
     phrases = [" ".join(random.Random(n).choices(WORDS, k=8) * 20) for n in range(150)]
     texts = [text for p in phrases for text in (p, f"{p} new word")]
     _, near = repeated(tmp_path, texts)
     assert near.tolist() == [False, True] * 150
 
 
-def test_few_candidates_at_once_change_nothing(tmp_path, monkeypatch):
+def test_result_does_not_depend_on_the_number_of_candidates_at_once(tmp_path, monkeypatch):
     texts = [f"{' '.join(WORDS[n : n + 200])} {n}" for n in range(30)]
     results = []
     for at_once in (1, 1000, 10**6):
@@ -66,7 +66,7 @@ def test_few_candidates_at_once_change_nothing(tmp_path, monkeypatch):
     assert 20 < sum(results[0]) < 30
 
 
-def test_case_and_punctuation_do_not_count(tmp_path):
+def test_case_and_punctuation_are_ignored(tmp_path):
     same, near = repeated(tmp_path, ["A b, c!", "a B c", "a b d", "c b a"])
     assert same.tolist() == [False, True, False, False]
     assert not near.any()
@@ -86,17 +86,17 @@ def test_texts_without_letters_are_the_same_only_if_equal(tmp_path):
     assert not near.any()
 
 
-def test_emoji_count_as_words(tmp_path):
+def test_emoji_are_words(tmp_path):
     texts = ["10점 👍", "10점 😡", "10점 👍!", "so good 👍", "so good"]
     assert repeated(tmp_path, texts)[0].tolist() == [False, False, True, False, False]
 
 
-def test_lowest_rank_stays(tmp_path):
+def test_lowest_rank_is_kept(tmp_path):
     same, _ = repeated(tmp_path, ["a b c d", "a b c d", "a b c d"], rank=[5, 1, 3])
     assert same.tolist() == [True, False, True]
 
 
-def test_batches_change_nothing(tmp_path):
+def test_result_does_not_depend_on_batches(tmp_path):
     texts = [" ".join(random.Random(n // 2).choices(WORDS, k=30)) for n in range(40)]
     texts = [t if n % 2 else f"{t} end" for n, t in enumerate(texts)]
     results = []
@@ -108,7 +108,7 @@ def test_batches_change_nothing(tmp_path):
     assert sum(results[0]) == 20
 
 
-def test_bands_find_what_is_at_the_threshold():
+def test_bands_find_pairs_at_the_threshold():
     for similarity in (0.3, 0.5, 0.8, 0.95):
         rows = band_rows(similarity)
         assert (1 - similarity**rows) ** (BINS // rows) <= 0.001

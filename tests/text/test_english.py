@@ -83,7 +83,7 @@ def test_sentences(text, expected):
     assert sentences(text) == expected
 
 
-def test_no_letter_is_lost_or_made():
+def test_no_character_is_lost_or_added():
     text = "It's 5 o'clock -- can't U.S. 'quote' (a-b-c_d) €3,50 x²?! gonna's"
     assert "".join(tokenize(text)) == "".join(text.split())
 
@@ -95,10 +95,10 @@ def test_dropping_punctuation_keeps_every_word():
     ]
 
 
-def test_batches_and_forgetting_change_nothing(monkeypatch):
+def test_result_does_not_depend_on_batches_and_cache(monkeypatch):
     texts = [f"Number {n} isn't {n * n}. It's \"new\" in text{n}." for n in range(50)]
     whole = Tokenizer(True, True)(pa.array(texts))
-    monkeypatch.setattr(english, "REMEMBERED", 20)
+    monkeypatch.setattr(english, "MAX_CACHED", 20)
     tokenizer = Tokenizer(True, True)
     parts = [tokenizer(pa.array(texts[n : n + 7])) for n in range(0, 50, 7)]
     flat = [t for p in parts for t in p.distinct.take(pa.array(p.ids)).to_pylist()]

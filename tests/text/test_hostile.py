@@ -1,4 +1,4 @@
-"""Two thousand hostile corpora: no traceback, no valid document lost, everything else counted."""
+"""Two thousand hostile corpora: no traceback, no lost document, everything else is counted."""
 
 import contextlib
 import csv
@@ -55,7 +55,7 @@ raw_bytes = st.one_of(
             b"[" * 2000,
         ]
     ),
-    # Once in a while something huge: a line of 10 MB, or a million empty ones.
+    # Rarely something huge: a line of 10 MB, or a million empty lines.
     st.integers(0, 999).map(
         lambda n: {317: b"x y " * 2_500_000, 717: b"\n" * 1_000_000}.get(n, b"none")
     ),
@@ -67,12 +67,12 @@ def valid(number: int) -> str:
     return f"valid{number}a valid{number}b stands in document {number} as word{number}"
 
 
-# What may stand between the ten valid documents of a corpus, at which places.
+# Content to insert between the ten valid documents of a corpus, with its index.
 between = st.lists(st.tuples(st.integers(0, 10), hostile), max_size=5)
 
 
 class Run:
-    """The stage in a folder of its own, without the checks of tables, which other tests test."""
+    """The stage in its own folder, without the checks of tables, which have other tests."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -80,7 +80,7 @@ class Run:
         (folder / "params.yaml").write_text(yaml.safe_dump({"text": {"collect": PARAMS}}))
 
     def read(self, name: str, content: bytes | None, **source: str) -> tuple[list[str], Losses]:
-        """Read and clean a file, or what a folder has where `content` is None."""
+        """Read and clean a file, or a folder if `content` is None."""
         if content is not None:
             (self.folder / "raw" / name).write_bytes(content)
         corpus = Corpus.model_validate({**CORPUS, "sources": [{"path": name, **source}]})
@@ -112,14 +112,14 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile")
     with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
         patch.setattr(Contract, "check", lambda self, path: {"success": True})
-        patch.setattr(formats, "EXAMPLES", 1_000)  # names them all
+        patch.setattr(formats, "EXAMPLES", 1_000)  # so that all are named
         yield Run(folder)
 
 
 def mixed(rows: list[bytes], insertions: list[tuple[int, bytes]]) -> list[bytes]:
     rows = list(rows)
-    for place, content in sorted(insertions, reverse=True, key=lambda pair: pair[0]):
-        rows.insert(place, content)
+    for index, content in sorted(insertions, reverse=True, key=lambda pair: pair[0]):
+        rows.insert(index, content)
     return rows
 
 
@@ -165,7 +165,7 @@ def test_text(run, insertions):
 @given(between)
 def test_jsonl(run, insertions):
     rows = [json.dumps({"text": valid(n)}).encode() for n in range(10)]
-    content = b"\n".join(mixed(rows, [(max(1, place), line) for place, line in insertions]))
+    content = b"\n".join(mixed(rows, [(max(1, index), line) for index, line in insertions]))
     documents, metrics = run("m.jsonl", content, encoding="utf-8")
     check(documents, metrics)
     check_all_accounted_for(content, r"\n", documents, metrics)
@@ -188,14 +188,14 @@ def test_csv(run, insertions):
 @fuzz
 @given(st.data())
 def test_broken_files_of_any_kind(run, data):
-    """Truncated, overwritten and wrongly named files: a sentence, or what is valid in them."""
+    """Truncated, overwritten and misnamed files give a StageError or their valid documents."""
     content = "\n".join(["text", *(valid(n) for n in range(10))]).encode()
     packing = data.draw(st.sampled_from(["", ".gz", ".bz2", ".xz", ".zst"]))
     if packing == ".gz" and data.draw(st.booleans()):
         content = gzip.compress(content, mtime=0)
     content = content[: data.draw(st.integers(0, len(content)))]
-    place = data.draw(st.integers(0, len(content)))
-    content = content[:place] + data.draw(hostile) + content[place:]
+    index = data.draw(st.integers(0, len(content)))
+    content = content[:index] + data.draw(hostile) + content[index:]
     kind = data.draw(
         st.sampled_from(["txt", "csv", "tsv", "jsonl", "parquet", "xml", "zip", "tar"])
     )
@@ -213,13 +213,12 @@ WRITTEN = ["out/documents.parquet", "out/metrics.json", "out/check.json"]
 
 
 KOREAN = "오늘 영화 정말 재미있게 보았습니다"
-# A line as it is, the encoding that it is written in, and whether it is readable.
 line_endings = st.sampled_from(["\n", "\r\n", "\r"])
 encodings = st.sampled_from(["utf-8", "cp949", "cp1252", "broken"])
 
 
 def encoded(number: int, encoding: str) -> tuple[str, bytes]:
-    """Return a line that is a document of its own, and how it is written."""
+    """Return the text of a line and its bytes."""
     if encoding == "cp1252":
         text = f"{valid(number)} – “naïve café” número {number}"
         return text, text.encode("cp1252")
@@ -232,13 +231,13 @@ def encoded(number: int, encoding: str) -> tuple[str, bytes]:
 @settings(fuzz, max_examples=EXAMPLES_OF_NAMES)
 @given(st.lists(encodings, min_size=10, max_size=30), line_endings, st.integers(0, 5), st.data())
 def test_lines_of_mixed_encodings(run, kinds, end, marks, data):
-    """Every line is read as what it is; those of another encoding and broken ones are named."""
+    """Every line is decoded correctly; lines of another encoding and broken ones are named."""
     lines = [encoded(number, kind) for number, kind in enumerate(kinds)]
     contents = [content for _, content in lines]
     for _ in range(marks):
-        place = data.draw(st.integers(0, len(lines) - 1))
-        if not contents[place].startswith(b"\xef\xbb\xbf"):
-            contents[place] = b"\xef\xbb\xbf" + contents[place]
+        index = data.draw(st.integers(0, len(lines) - 1))
+        if not contents[index].startswith(b"\xef\xbb\xbf"):
+            contents[index] = b"\xef\xbb\xbf" + contents[index]
     content = end.encode().join(contents)
     documents, losses = run.read("m.txt", content, unit="line")
     check_valid(documents)
@@ -247,15 +246,15 @@ def test_lines_of_mixed_encodings(run, kinds, end, marks, data):
         assert document == text if kind != "broken" else document.startswith(text[:-3])
         main = detect_encoding(content)
     is_utf8 = ["utf-8" if kind == "broken" else kind for kind in kinds]
-    told = {
+    expected = {
         "other_encoding": [n for n, kind in enumerate(is_utf8, 1) if kind != main],
         "undecodable_line": [n for n, kind in enumerate(kinds, 1) if kind == "broken"],
         "inner_mark": [n for n, c in enumerate(contents, 1) if n > 1 and c[:3] == b"\xef\xbb\xbf"],
     }
-    for reason, numbers in told.items():
+    for reason, numbers in expected.items():
         assert losses.counts[reason] == len(numbers)
     named = named_lines(losses.examples)
-    assert all(set(numbers) <= named for numbers in told.values())
+    assert all(set(numbers) <= named for numbers in expected.values())
 
 
 def named_lines(examples: list[str]) -> set[int]:
@@ -292,7 +291,7 @@ members = st.lists(
 
 
 class Named(zipfile.ZipInfo):
-    """An entry whose name is written in an encoding, and said to be UTF-8 or not."""
+    """An entry whose name is in some encoding and not marked as UTF-8."""
 
     encoding = "utf-8"
 
@@ -327,7 +326,7 @@ def tar_of(files: list, packing: str, links: list) -> bytes:
 @settings(fuzz, max_examples=EXAMPLES_OF_NAMES)
 @given(members, st.sampled_from(["zip", "ZIP", "tar", "tar.gz", "TGZ"]), st.data())
 def test_members_of_archives(run, more, ending, data):
-    """What is valid is there, whatever lies beside it; a damaged archive is a sentence."""
+    """Valid documents are read from any archive; a damaged archive gives a StageError."""
     files = [(f"good/{n}.txt", "utf-8", valid(n).encode()) for n in range(10)]
     files += [(unicodedata.normalize(form, name), code, text) for name, form, code, text in more]
     if ending.lower() == "zip":
@@ -339,10 +338,10 @@ def test_members_of_archives(run, more, ending, data):
         content = tar_of(files, "" if ending == "tar" else "gz", links)
     damage = data.draw(st.integers(0, 3)) == 0
     if damage:
-        place = data.draw(st.integers(0, len(content) - 1))
+        index = data.draw(st.integers(0, len(content) - 1))
         bad = data.draw(st.binary(min_size=1, max_size=8))
         cut = data.draw(st.booleans())
-        content = content[:place] + bad + (b"" if cut else content[place + len(bad) :])
+        content = content[:index] + bad + (b"" if cut else content[index + len(bad) :])
     try:
         documents, _ = run.read(f"m.{ending}", content, unit="file")
     except StageError as error:

@@ -21,7 +21,7 @@ OPTIONS = {
 
 @pytest.fixture(scope="module")
 def tokenize(tmp_path_factory):
-    """Tokenize texts, a batch each, into lists of sentences."""
+    """Tokenize texts, each in its own batch, into lists of sentences."""
     folder = tmp_path_factory.mktemp("korean")
 
     @functools.cache
@@ -75,13 +75,13 @@ def test_placeholders_stay_whole(tokenize):
     assert "<number>" in flat
 
 
-def test_own_words_are_known(tokenize):
+def test_words_of_the_dictionary_are_known(tokenize):
     assert "꿀잼" not in tokenize("완전 꿀잼이다")[0][0]
     assert "꿀잼" in tokenize("완전 꿀잼이다", words="꿀잼\tNNG\n")[0][0]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "cp949", "utf-16"])
-def test_dictionary_as_editors_save_it(tmp_path, encoding):
+def test_encodings_of_the_dictionary(tmp_path, encoding):
     path = tmp_path / "words.tsv"
     path.write_bytes("꿀잼보장\tNNG\r\n혼밥러\tNNG\r\n".encode(encoding))
     text = pa.array(["이 영화는 꿀잼보장 이고 혼밥러 추천"])
@@ -89,12 +89,12 @@ def test_dictionary_as_editors_save_it(tmp_path, encoding):
     assert {"꿀잼보장", "혼밥러"} <= set(tokens.distinct.to_pylist())
 
 
-def test_bad_dictionary_is_told(tokenize):
+def test_bad_dictionary_is_reported(tokenize):
     with pytest.raises(StageError, match=r"words\.tsv: a line is not word, tab, tag"):
         tokenize("무엇", words="꿀잼 NNG\n")
 
 
-def test_typos_and_spacing_are_corrected_by_choice(tokenize):
+def test_typos_and_spacing_can_be_corrected(tokenize):
     assert tokenize("갠찮아요")[0][0][0] == "갠"
     assert tokenize("갠찮아요", correct_typos=True)[0][0] == ["괜찮", "어요"]
     assert tokenize("재미있지않았는데요", correct_spacing=True)[0][0][:3] == ["재미있", "지", "않"]

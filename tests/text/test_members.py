@@ -15,7 +15,7 @@ APPLE_DOUBLE = b"\0\5\x16\7\0\2\0\0Mac OS X        \0\2\0\0\0\x09 and words enou
 
 
 class _Unflagged(zipfile.ZipInfo):
-    """An entry whose name is in an encoding of its own and is not said to be UTF-8."""
+    """An entry whose name is in some encoding and not marked as UTF-8."""
 
     encoding = "cp949"
 
@@ -78,12 +78,12 @@ def test_western_and_backslashed_names_of_a_zip(collect):
     assert labels(collect(source)[0]) == {f"Müller/é{n}" for n in range(10)}
 
 
-def test_names_are_the_same_in_every_normal_form(collect):
+def test_names_are_equal_in_every_normal_form(collect):
     nfd = unicodedata.normalize("NFD", "말뭉치/긍정")
     for n, text in enumerate(TEXTS):
         collect.write(f"{nfd if n % 2 else '말뭉치/긍정'}{n % 2}/{n}.txt", text)
     source = {"path": "말뭉치", "files": "(?P<label>긍정)[01]/.*", "unit": "file"}
-    # On a disk that tells them apart, both folders are there, and each is found by its own name.
+    # On a disk that distinguishes the forms, both folders exist and each is found by its name.
     found = []
     for form in ("NFC", "NFD"):
         os.rename(collect.raw / unicodedata.normalize(form, "말뭉치"), collect.raw / f"{form}")
@@ -97,7 +97,7 @@ def test_names_are_the_same_in_every_normal_form(collect):
                for documents in found for d in documents)  # fmt: skip
 
 
-def test_names_of_the_disk_in_cp949(collect):
+def test_file_names_in_cp949(collect):
     for n, text in enumerate(TEXTS):
         path = os.fsencode(collect.raw / "m") + f"/{'긍정' if n % 2 else '부정'}{n}.txt".encode(
             "cp949"
@@ -141,7 +141,7 @@ def test_hidden_files_are_left_out_and_named(collect, kind, files):
     assert all(any(name in example for example in metrics["examples"]) for name in left_out)
 
 
-def test_what_else_is_left_out_is_named(collect):
+def test_other_files_that_are_left_out_are_named(collect):
     for n, text in enumerate(TEXTS):
         collect.write(f"m/{n}.txt", text)
     for name in ("more.zip", "rest.7z", "notes.docx", "LICENCE"):
@@ -156,17 +156,17 @@ def test_what_else_is_left_out_is_named(collect):
     assert any("raw/m/more.zip: an archive inside" in example for example in metrics["examples"])
 
 
-def test_archive_of_archives_alone_says_so(collect):
+def test_archive_that_contains_only_archives_is_reported(collect):
     source = collect.write("m.zip", zipped({"inner.zip": zipped({"a.txt": "b"})}))
     with pytest.raises(
-        StageError, match=r"holds no file .*left out: raw/m\.zip/inner\.zip: an arch"
+        StageError, match=r"contains no file .*left out: raw/m\.zip/inner\.zip: an arch"
     ):
         collect(source)
 
 
 @pytest.mark.parametrize("target", ["../../disk", "sub", "."])
 def test_link_to_a_folder_is_refused(collect, target):
-    """DVC does not notice what changes behind it."""
+    """DVC does not notice changes behind such a link."""
     (collect.folder / "disk").mkdir()
     collect.write("m/sub/b.txt", "\n".join(TEXTS))
     (collect.raw / "m" / "more").symlink_to(target)
@@ -175,10 +175,10 @@ def test_link_to_a_folder_is_refused(collect, target):
 
 
 @pytest.mark.parametrize("target", ["nowhere", "broken"])
-def test_link_to_nothing_is_refused(collect, target):
+def test_broken_link_is_refused(collect, target):
     collect.write("m/a.txt", "\n".join(TEXTS))
     (collect.raw / "m" / "broken").symlink_to(target)
-    with pytest.raises(StageError, match="raw/m/broken is a link to nothing"):
+    with pytest.raises(StageError, match="raw/m/broken is a broken link"):
         collect({"path": "m"})
 
 
@@ -206,18 +206,18 @@ def test_links_of_a_tar(collect):
         ("M.TXT", "\n\n".join(TEXTS).encode()),
     ],
 )
-def test_endings_in_capitals(collect, name, content):
+def test_suffixes_in_capitals(collect, name, content):
     assert [d["text"] for d in collect(collect.write(name, content))[0]] == TEXTS
 
 
 def patched(flag: int, method: int) -> bytes:
-    """Return a zip whose entries claim a flag and a way of packing."""
+    """Return a zip archive whose entries have a flag and a compression method."""
     data = bytearray(zipped({f"{n}.txt": text for n, text in enumerate(TEXTS)}))
-    for mark, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+    for signature, offset in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
         start = -1
-        while (start := data.find(mark, start + 1)) >= 0:
-            data[start + place] |= flag
-            data[start + place + 2] = method
+        while (start := data.find(signature, start + 1)) >= 0:
+            data[start + offset] |= flag
+            data[start + offset + 2] = method
     return bytes(data)
 
 
@@ -229,21 +229,21 @@ WHOLE = zipped({"a.txt": "\n\n".join(TEXTS)}, compression=zipfile.ZIP_DEFLATED)
     [
         ("m.zip", patched(1, 0), "m.zip/0.txt has a password: unpack it"),
         ("m.zip", patched(1, 99), "m.zip/0.txt has a password: unpack it"),
-        ("m.zip", patched(0, 9), "m.zip/0.txt is packed by deflate64 and cannot be unpacked here"),
+        ("m.zip", patched(0, 9), "m.zip/0.txt is compressed with deflate64 and cannot be read"),
         ("m.zip", WHOLE[:-30], "m.zip is damaged or cut short"),
         ("m.zip", WHOLE[:60] + b"????" + WHOLE[64:], "m.zip/a.txt is damaged or cut short"),
         ("m.zip", b"7z\xbc\xaf'\x1c" + bytes(99), "m.zip is a 7z archive: unpack it"),
         ("m.zip", b"Rar!\x1a\x07\x01" + bytes(99), "m.zip is a RAR archive: unpack it"),
         ("m.tar.gz", WHOLE, "m.tar.gz is a zip archive"),
-        ("m.zip", tarred({"a.txt": "b"}, "w:gz"), "m.zip is packed by gzip: let its name end in"),
+        ("m.zip", tarred({"a.txt": "b"}, "w:gz"), "m.zip is compressed with gzip: rename it"),
         ("m.tar", tarred({"a.txt": "b" * 9000})[:5000], "m.tar/a.txt is damaged or cut short"),
         ("m.tar.gz", tarred({"a.txt": "b" * 9000}, "w:gz")[:60], "is damaged or cut short"),
-        ("m.csv", WHOLE, "m.csv is a zip archive, or a document of Excel"),
-        ("m.txt", gzip.compress(b"a"), "m.txt is packed by gzip: let its name end in .gz"),
+        ("m.csv", WHOLE, "m.csv is a zip archive, or an Excel or Word"),
+        ("m.txt", gzip.compress(b"a"), "m.txt is compressed with gzip: rename it to end in .gz"),
         ("m.7z", b"7z\xbc\xaf'\x1c" + bytes(99), "m.7z is a 7z archive: unpack it"),
     ],
 )
-def test_what_cannot_be_unpacked_is_one_sentence(collect, name, content, sentence):
+def test_unreadable_file_is_reported_in_one_sentence(collect, name, content, sentence):
     with pytest.raises(StageError, match=sentence):
         collect(collect.write(name, content))
     assert not collect.out.exists() or not list(collect.out.iterdir())

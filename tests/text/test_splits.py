@@ -29,7 +29,7 @@ def test_shares_are_exact(n):
     assert (splits == VALIDATION).sum() == 0.1 * n
 
 
-def test_labels_are_in_proportion_however_rare():
+def test_rare_labels_are_split_in_proportion():
     strata = np.repeat(np.arange(100), 10)
     splits = draw(1000, strata=strata)
     for label in range(100):
@@ -43,7 +43,7 @@ def test_units_stay_together():
     assert (splits == TEST).sum() == 20
 
 
-def test_given_splits_stay_and_validation_comes_from_train():
+def test_given_splits_are_kept_and_validation_is_drawn_from_train():
     given = [TRAIN] * 80 + [TEST] * 20
     splits = draw(100, given=given)
     assert (splits[80:] == TEST).all()
@@ -60,7 +60,7 @@ def test_given_splits_stay_and_validation_comes_from_train():
         ([TRAIN] * 80 + [VALIDATION] * 10 + [TEST] * 10, (80, 10, 10)),
     ],
 )
-def test_what_the_source_does_not_give_is_drawn_from_train(given, sizes):
+def test_missing_splits_are_drawn_from_train(given, sizes):
     splits = draw(100, given=given)
     assert tuple(int((splits == split).sum()) for split in (TRAIN, VALIDATION, TEST)) == sizes
     others = np.array(given) != TRAIN
@@ -79,11 +79,11 @@ def test_names_of_splits(names, split):
     assert {split_named(name) for name in names} == {split}
 
 
-def test_other_names_are_no_splits():
-    with pytest.raises(ValueError, match="the split is 'heldout'; there are: train, validation, t"):
+def test_other_names_are_not_splits():
+    with pytest.raises(ValueError, match="'heldout' is not a split; use train, validation, test"):
         split_named("heldout")
 
 
-def test_seed_decides():
+def test_splits_depend_on_the_seed():
     assert (draw(100) == draw(100)).all()
     assert (draw(100) != draw(100, seed=2)).any()

@@ -87,7 +87,7 @@ def test_tables_and_counts(run):
     assert metrics["coverage"] == pytest.approx(coverage)
 
 
-def test_row_groups_and_workers_change_nothing(run, tmp_path):
+def test_result_does_not_depend_on_row_groups_and_workers(run, tmp_path):
     whole = run()
     assert run(row_group_size=2) == whole
     content = (tmp_path / "tokens.parquet").read_bytes()
@@ -95,26 +95,26 @@ def test_row_groups_and_workers_change_nothing(run, tmp_path):
     assert (tmp_path / "tokens.parquet").read_bytes() == content
 
 
-def test_vocabulary_has_a_largest_size(run):
+def test_size_of_the_vocabulary_is_limited(run):
     _, vocabulary, metrics = run(max_words=2)
     assert [v["token"] for v in vocabulary] == ["<unk>", "<bos>", "<eos>", "cat", "the"]
     assert metrics["coverage"]["train"] == pytest.approx(6 / 13)
 
 
-def test_case_and_punctuation_are_kept_by_choice(run):
+def test_case_and_punctuation_can_be_kept(run):
     tokens, _, _ = run(lowercase=False, keep_punctuation=True)
     assert tokens[0]["tokens"] == ["The", "cat", "sat", ".", "The", "cat", "ran", "!"]
     assert tokens[0]["sentence_lengths"] == [4, 4]
     assert tokens[2]["tokens"] == ["...", "!"]
 
 
-def test_vocabulary_without_a_word_is_told(run, tmp_path):
+def test_empty_vocabulary_is_reported(run, tmp_path):
     with pytest.raises(StageError, match=r"no word of documents\.parquet occurs 9 times"):
         run(min_count=9)
     assert not (tmp_path / "tokens.parquet").exists()
 
 
-def test_korean_is_one_value_away(run):
+def test_korean_corpus(run):
     rows = [
         ("a", "train", "영화가 정말 재밌다. 최고 ㅋㅋㅋ", "1"),
         ("b", "train", "영화가 별로다 ㅋㅋㅋ", "0"),
@@ -133,7 +133,7 @@ def test_korean_is_one_value_away(run):
     assert tagged[0]["tokens"][0] == "영화/NNG"
 
 
-def described(folder):
+def profiled(folder):
     tables = ["documents", "tokens", "vocabulary", "lengths", "growth", "label_words", "examples"]
     profile_corpus.main(
         params="text.profile_corpus",
@@ -145,14 +145,14 @@ def described(folder):
     return {name: pq.read_table(f"{name}.parquet").to_pylist() for name in tables[3:]}, metrics
 
 
-def test_description_of_the_corpus(run, tmp_path):
+def test_profile_of_the_corpus(run, tmp_path):
     rows = [
         (f"d{n}", "train", f"good film number {n} is {'great' if n % 2 else 'bad'} said the writer",
          "pos" if n % 2 else "neg")
         for n in range(40)
     ] + [("v", "validation", "good film", "pos"), ("t", "test", "unheard of", None)]  # fmt: skip
     run(rows, row_group_size=16)
-    tables, metrics = described(tmp_path)
+    tables, metrics = profiled(tmp_path)
     assert tables["lengths"] == [
         {"split": "test", "tokens": 2, "documents": 1},
         {"split": "train", "tokens": 9, "documents": 40},
@@ -168,19 +168,19 @@ def test_description_of_the_corpus(run, tmp_path):
     assert 0 < metrics["heaps_exponent"] < 1
 
 
-def test_corpus_without_labels_has_no_words_of_them(run, tmp_path):
+def test_corpus_without_labels_has_no_label_words(run, tmp_path):
     run([(*row[:3], None) for row in ROWS])
-    tables, metrics = described(tmp_path)
+    tables, metrics = profiled(tmp_path)
     assert tables["label_words"] == []
     assert metrics["labels_described"] == 0
 
 
 @pytest.mark.parametrize(("words", "shown"), [(1, 0), (6, 10), (400, 10)])
-def test_examples_are_short_documents_or_else_the_shortest(run, tmp_path, words, shown):
+def test_examples_are_short_documents_or_the_shortest(run, tmp_path, words, shown):
     texts = [" ".join([f"word{n:02}"] * (words + n % 2)) for n in range(30)]
     rows = [(f"d{n}", "train", text, None) for n, text in enumerate(texts)]
     run([*rows, ("v", "validation", "one", None), ("t", "test", "two", None)], min_count=1)
-    tables, _ = described(tmp_path)
+    tables, _ = profiled(tmp_path)
     assert len(tables["examples"]) == shown
     if words == 400:
         assert {len(row["tokens"]) for row in tables["examples"]} == {400}
@@ -195,7 +195,7 @@ def test_power_law_is_fitted():
     assert factor == pytest.approx(1_000_000)
 
 
-def test_specific_words_are_those_of_the_label():
+def test_specific_words_belong_to_the_label():
     import numpy as np
 
     scores = profile_corpus.specific_words(np.array([[90, 10, 50, 0], [10, 90, 50, 0]]), prior=10)

@@ -34,12 +34,12 @@ class Cleaned(NamedTuple):
     """A batch of documents after cleaning.
 
     Attributes:
-        rows: columns doc_id, text and label.
-        known: of each row the `bytes` of its text, `given`, the code of the split that the source
-            says, and the hashes of its `id`, `group` and `label`.
-        sketches: what duplicates are found by; None where they are kept.
-        dropped: documents that are not in `rows`, by reason.
-        changed: documents in `rows` by the kind of change made to them.
+        rows: documents that are kept, columns doc_id, text and label.
+        known: size of each text (`bytes`), code of the split that the source gives (`given`), and
+            hashes of `id`, `group` and `label`, a row for each document.
+        sketches: sketches of the documents to find duplicates by, or None if these are kept.
+        dropped: number of dropped documents by reason.
+        changed: number of changed documents by kind of change.
     """
 
     rows: pa.Table
@@ -50,9 +50,9 @@ class Cleaned(NamedTuple):
 
 
 def batches(documents: Iterable[Document]) -> Iterator[list[tuple]]:
-    """Yield documents by columns, which processes hand over quicker than rows.
+    """Yield batches of documents, as columns, which are faster to send to a process than rows.
 
-    A batch holds a bounded number of characters.
+    The number of characters of a batch is bounded.
     """
     batch: list[Document] = []
     characters = 0
@@ -67,7 +67,7 @@ def batches(documents: Iterable[Document]) -> Iterator[list[tuple]]:
 
 
 def clean_batch(batch: list[tuple], corpus: Corpus, params: CollectParams) -> Cleaned:
-    """Clean some documents and drop those that are too short or in another language."""
+    """Clean a batch and drop documents that are too short or in another language."""
     rules = Rules(
         markup=corpus.markup,
         line_break=corpus.line_break,
@@ -75,7 +75,7 @@ def clean_batch(batch: list[tuple], corpus: Corpus, params: CollectParams) -> Cl
         emails=params.emails,
         numbers=params.numbers,
     )
-    is_ours = _language_test(corpus.language) if params.language_filter else None
+    is_in_language = _language_test(corpus.language) if params.language_filter else None
     dropped: Counter[str] = Counter()
     changed: Counter[str] = Counter()
     kept: list[Document] = []
@@ -85,7 +85,7 @@ def clean_batch(batch: list[tuple], corpus: Corpus, params: CollectParams) -> Cl
             dropped["empty"] += 1
         elif len(text.split(" ", corpus.min_words - 1)) < corpus.min_words:
             dropped["too_short"] += 1
-        elif is_ours and not is_ours(text):
+        elif is_in_language and not is_in_language(text):
             dropped["other_language"] += 1
         else:
             changed.update(changes)
@@ -108,7 +108,7 @@ def clean_batch(batch: list[tuple], corpus: Corpus, params: CollectParams) -> Cl
 
 
 def _name(text: str) -> str:
-    """Return an identifier or label as one line of printable characters in form NFC."""
+    """Return an id or label in NFC, as one line of printable characters."""
     text = unicodedata.normalize("NFC", text)
     if text.isprintable():
         return text
@@ -116,7 +116,7 @@ def _name(text: str) -> str:
 
 
 def _language_test(language: str) -> Any:
-    # Imported here: it costs half a second, and only the filter needs it.
+    # Imported here because it takes half a second and only the filter needs it.
     import py3langid
 
     code = {"english": "en", "korean": "ko"}[language]

@@ -1,4 +1,4 @@
-"""Clean a text: what is no text is taken out, and every kind of change is named."""
+"""Clean a text: remove what is not text, and name every kind of change."""
 
 import html
 import re
@@ -14,10 +14,10 @@ from stages.text.sources.wiki import wiki_lines
 
 Handling = Literal["keep", "remove", "replace"]
 
-# Letters that UTF-8 turns into when it is read as Windows-1252: only where one of them is, a closer
-# look is worth its time.
+# Letters that appear when UTF-8 is decoded as Windows-1252; the slow repair of mojibake is tried
+# only on texts that contain one.
 _MOJIBAKE = frozenset("ÂÃÐÑÎÏÅâãåæçðïìíêë")
-# Control characters that stand for what Windows-1252 has in their places: dashes, quotes, the euro.
+# Control characters whose codes are dashes, quotation marks or the euro sign in Windows-1252.
 _WINDOWS_1252 = {
     code: bytes([code]).decode("cp1252", errors="ignore") or " " for code in range(0x80, 0xA0)
 }
@@ -26,7 +26,7 @@ _ASCII = bytes(range(0x80))
 _NOT_TEXT = re.compile("[\ud800-\udfff\ufffd]+")
 _MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 _MARK_FLOOD = re.compile(f"([{_MARKS}]{{3}})[{_MARKS}]+")
-# Soft hyphens, joiners, marks of direction, byte order marks: Unicode's format characters.
+# Unicode's format characters: soft hyphens, joiners, direction marks, byte order marks.
 _INVISIBLE = re.compile(
     "[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]+"
 )
@@ -34,23 +34,23 @@ _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f]+")
 _HIDDEN_HTML = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 _INLINE_TAG = re.compile(r"</?(?:a|b|i|u|s|em|strong|span|font|small|sup|sub)(?:\s[^<>]*)?>", re.I)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
-# Typesetting joins these letters; text taken out of a PDF keeps them joined.
+# Ligatures of typesetting, which remain in text extracted from a PDF.
 _LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl",
               0xFB05: "st", 0xFB06: "st"}  # fmt: skip
 _LIGATURE = re.compile("[\ufb00-\ufb06]")
-# `&region=` in an address is not `&reg;`: as in HTML5's attributes, an entity without semicolon
-# that goes on with a letter, a digit or an equals sign is none.
+# `&region=` in an address is not `&reg;`: as in attributes of HTML5, a name without a semicolon is
+# not an entity if a letter, a digit or an equals sign follows.
 _PARAMETER = re.compile(r"&(?=[a-zA-Z][a-zA-Z0-9]*=)")
 _ADDRESS = re.compile(r"(?:https?://|ftp://|www\.)[^\s<>\"']+")
 _NAME_IN_ADDRESS = re.compile(r"&(?=[a-zA-Z][a-zA-Z0-9]*(?![a-zA-Z0-9;]))")
-# Entities without their ampersand. In HTML, only what nobody writes but for an entity; in escaped
-# HTML, all of the usual ones.
+# Entities without their ampersand: in HTML, only those that nobody would write as text; in escaped
+# HTML, all common ones.
 _LOST_APOSTROPHE = re.compile(r"(?<!&)(?<!&amp;) ?#39;(?=(?:[stmd]|ll|re|ve)\b)")
 _LOST_AMPERSAND = re.compile(r"(?=(?:quot|apos|nbsp);|#\d{2,4};\w)(?<![\w&])(?<!&amp;)")
 _ANY_LOST_AMPERSAND = re.compile(
     r"(?<![\w&])(?<!&amp;)(?=(?:quot|apos|nbsp|amp|lt|gt);|#(?:\d{2,4}|[xX][\da-fA-F]{2,4});)"
 )
-# A line break written as backslash and n, known by a blank line or the end of a sentence before it.
+# A line break written as backslash and n, recognized by a blank line or the end of a sentence.
 _WRITTEN_BREAK = re.compile(r"\\n\\n|[.!?]\\n")
 _URL = re.compile(r"\b(?:https?://|ftp://|www\.)[^\s<>\"']*[^\s<>\"'.,;:!?)\]]")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -58,7 +58,7 @@ _NUMBER = re.compile(r"(?<!\w)[-+]?\d+(?:[.,:]\d+)*(?!\w)")
 
 
 class Rules(BaseModel):
-    """What is cleaned and how."""
+    """How texts are cleaned."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -70,14 +70,14 @@ class Rules(BaseModel):
 
 
 def _may_have_entities(text: str) -> bool:
-    # A test that costs little and is nearly always right.
+    # A cheap test that is nearly always right.
     return "&" in text or (
         ";" in text and ("#" in text or "quot;" in text or "apos;" in text or "nbsp;" in text)
     )
 
 
 def _unescaped(text: str, lost_ampersand: re.Pattern[str]) -> str:
-    """Return `text` with characters for its entities, those without an ampersand too."""
+    """Return `text` with its entities as characters, including those without an ampersand."""
     if "&" in text:
         text = _PARAMETER.sub("&amp;", text)
         if "://" in text or "www." in text:
@@ -88,7 +88,7 @@ def _unescaped(text: str, lost_ampersand: re.Pattern[str]) -> str:
 
 
 def without_escaped_html(text: str) -> str:
-    """Return `text` without its tags, which were escaped as if they were text, once or more."""
+    """Return `text` without its tags, which were escaped like text, once or several times."""
     for _ in range(3):
         unescaped = _unescaped(text, _ANY_LOST_AMPERSAND)
         if unescaped == text:
@@ -98,9 +98,9 @@ def without_escaped_html(text: str) -> str:
 
 
 def without_html(text: str) -> str:
-    """Return `text` without tags, comments, scripts and styles; entities become characters."""
+    """Return `text` without tags, comments, scripts and styles, and its entities as characters."""
     if "<" in text:
-        # By far the most frequent tag; where there is no other, no closer look is needed.
+        # By far the most frequent tag; texts without any other skip the regular expressions.
         without_breaks = text.replace("<br />", " ")
         if "<" in without_breaks:
             text = _HIDDEN_HTML.sub(" ", text)
@@ -111,9 +111,9 @@ def without_html(text: str) -> str:
 
 
 def clean(text: str, rules: Rules) -> tuple[str, list[str]]:
-    """Return `text` in form NFC, one space between words, and the kinds of changes made to it.
+    """Return `text` in NFC with single spaces, and the kinds of changes made to it.
 
-    White space that is folded is no change.
+    Folding white space does not count as a change.
     """
     changes: list[str] = []
 
@@ -125,13 +125,13 @@ def clean(text: str, rules: Rules) -> tuple[str, list[str]]:
                 changes.append(kind)
             text = changed
 
-    # Most texts are ASCII, and most others nearly: what is looked for is looked for in the rest.
+    # Most characters are ASCII, so only the others are searched.
     special = _without_ascii(text)
     if special:
         if _NOT_TEXT.search(special):
             change("undecodable", lambda t: _NOT_TEXT.sub(" ", t))
         if not _MOJIBAKE.isdisjoint(special):
-            # Imported here: most corpora have no such text.
+            # Imported here because most corpora do not need it.
             import ftfy
 
             change("mojibake", ftfy.fix_encoding)
@@ -150,7 +150,7 @@ def clean(text: str, rules: Rules) -> tuple[str, list[str]]:
         change("markup", lambda t: "\n".join(wiki_lines(t)))
     special = _without_ascii(text)
     if special:
-        # Before NFC, whose time grows with the square of a run of marks.
+        # Before NFC, whose time is quadratic in the length of a run of marks.
         if _MARK_FLOOD.search(special):
             change("mark_flood", lambda t: _MARK_FLOOD.sub(r"\1", t))
         if _LIGATURE.search(special):
@@ -168,7 +168,7 @@ def clean(text: str, rules: Rules) -> tuple[str, list[str]]:
     if rules.numbers != "keep":
         change("numbers", _handler(_NUMBER, rules.numbers, PLACEHOLDERS["numbers"]))
     if text.isprintable():
-        # All its white space is spaces: only where two of them meet, there is something to fold.
+        # Printable text contains no white space but spaces, so only double spaces are folded.
         return " ".join(filter(None, map(str.strip, text.split("  ")))), changes
     return " ".join(text.split()), changes
 

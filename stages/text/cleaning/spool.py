@@ -30,20 +30,20 @@ _NAMES = ROWS.remove(1)
 
 
 class Spool(NamedTuple):
-    """What is known of every document after cleaning.
+    """The documents after cleaning.
 
     Attributes:
-        folder: has the Arrow file `names.arrow`, columns doc_id and label, and the file `texts`, in
-            which texts are bytes one after another, so that any can be read by itself.
-        ends: where each text ends there, of shape (documents,).
-        given: the code of the split that the source says, of shape (documents,).
-        ids: hash of the id of each, of shape (documents,).
-        groups: hash of the group of each, of shape (documents,).
-        labels: hash of its label, of shape (documents,).
-        dropped: what was left out, by reason.
-        changed: documents by the kind of change made to them.
-        left_out: files that are not read, by reason.
-        examples: the first files and rows of each kind of trouble.
+        folder: folder with the Arrow file `names.arrow`, columns doc_id and label, and the file
+            `texts`, the concatenated bytes of the texts, so that each can be read separately.
+        ends: end offset of each text, (documents,).
+        given: code of the split that the source gives, (documents,).
+        ids: hash of each id, (documents,).
+        groups: hash of each group, (documents,).
+        labels: hash of each label, (documents,).
+        dropped: number of dropped documents by reason.
+        changed: number of changed documents by kind of change.
+        left_out: number of files that were not read, by reason.
+        examples: first files and rows of each reason and kind.
     """
 
     folder: Path
@@ -58,7 +58,7 @@ class Spool(NamedTuple):
     examples: list[str]
 
     def texts(self, documents: np.ndarray) -> pa.Array:
-        """Return the texts of some documents, whose numbers are in order."""
+        """Return the texts of documents, given their sorted indices."""
         starts = np.where(documents > 0, self.ends[documents - 1], 0)
         with (self.folder / "texts").open("rb") as file:
             texts = [
@@ -68,12 +68,12 @@ class Spool(NamedTuple):
         return pa.array(texts, pa.large_binary()).cast(pa.large_string())
 
     def tables(self, splits: np.ndarray, times_met: np.ndarray) -> Iterator[pa.Table]:
-        """Yield tables `documents` of some size, without the rows whose split is NOT_GIVEN.
+        """Yield the table `documents` in parts, without the rows whose split is NOT_GIVEN.
 
-        An id that a document before has already is followed by how often it has been met.
+        A repeated id gets the number of its occurrence as a suffix.
         """
         names = pa.array(SPLITS)
-        waiting: list[pa.Table] = []
+        pending: list[pa.Table] = []
         ends = np.concatenate([[0], self.ends])
         start = 0
         with (
@@ -81,8 +81,8 @@ class Spool(NamedTuple):
             pa.OSFile(str(self.folder / "names.arrow")) as opened,
             pa.ipc.open_file(opened) as reader,
         ):
-            for number in range(reader.num_record_batches):
-                batch = reader.get_batch(number)
+            for index in range(reader.num_record_batches):
+                batch = reader.get_batch(index)
                 stop = start + len(batch)
                 offsets = ends[start : stop + 1] - ends[start]
                 text = pa.LargeStringArray.from_buffers(
@@ -97,17 +97,17 @@ class Spool(NamedTuple):
                 rows = pa.table([doc_id, text, batch["label"]], schema=ROWS)
                 split = names.take(pa.array(codes[kept]))
                 table = rows.filter(pa.array(kept)).add_column(1, DOCUMENTS.schema.field(1), split)
-                waiting.append(table)
+                pending.append(table)
                 start = stop
-                if sum(t.nbytes for t in waiting) >= ROW_GROUP_BYTES:
-                    yield pa.concat_tables(waiting)
-                    waiting = []
-        if any(map(len, waiting)):
-            yield pa.concat_tables(waiting)
+                if sum(t.nbytes for t in pending) >= ROW_GROUP_BYTES:
+                    yield pa.concat_tables(pending)
+                    pending = []
+        if any(map(len, pending)):
+            yield pa.concat_tables(pending)
 
 
 def times_met(ids: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Return how often each id has been met among the documents that are kept, itself counted."""
+    """Return the number of each id's occurrence among the documents that are kept, from 1."""
     rows = np.flatnonzero(kept)
     rows = rows[np.argsort(ids[rows], kind="stable")]
     begins = np.flatnonzero(np.diff(ids[rows], prepend=ids[rows[:1]] + 1))
@@ -123,11 +123,11 @@ def spool(
     """Read and clean the corpus batch by batch.
 
     Args:
-        corpus: says where it is.
-        raw: folder of people's own corpora.
-        params: say how it is cleaned.
-        folder: an empty one, for the names and texts.
-        index: takes the sketches of the documents; None keeps duplicates.
+        corpus: description of the corpus.
+        raw: folder of the user's own corpora.
+        params: parameters of collecting.
+        folder: empty folder for the names and texts.
+        index: index to which sketches are added, or None to keep duplicates.
 
     Raises:
         StageError: no document is left.

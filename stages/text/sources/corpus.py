@@ -1,4 +1,4 @@
-"""What a corpus is: the files of `conf/corpus`."""
+"""Descriptions of corpora: the files in `conf/corpus`."""
 
 import codecs
 import re
@@ -26,7 +26,7 @@ def split_named(name: str) -> str:
     split = _OTHER_NAMES.get(plain, plain)
     if split not in SPLITS:
         raise ValueError(
-            f"the split is '{name}'; there are: {', '.join(SPLITS)} (or: {', '.join(_OTHER_NAMES)})"
+            f"'{name}' is not a split; use {', '.join(SPLITS)} (or {', '.join(_OTHER_NAMES)})"
         )
     return split
 
@@ -35,14 +35,14 @@ def _known_encoding(name: str) -> str:
     try:
         return codecs.lookup(name).name
     except LookupError:
-        raise ValueError(f"there is no encoding '{name}'") from None
+        raise ValueError(f"'{name}' is not an encoding") from None
 
 
 def _pattern(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
-        raise ValueError(f"it is no regular expression: {error}") from None
+        raise ValueError(f"it is not a regular expression: {error}") from None
     return text
 
 
@@ -51,25 +51,25 @@ def _split(name: Any) -> Any:
 
 
 class Source(Params):
-    """Files of a corpus that are read alike; what is left out is not there or found out.
+    """Files of a corpus that are read in the same way.
 
     Attributes:
-        path: a file, folder or archive: in `data/raw`, or in `package` where that is given; what
-            is elsewhere is copied into `data/raw`, where DVC notices when it changes.
-        package: an installed Python package that holds the file.
-        url: where the file is fetched from; `sha256` says that it is the right one.
-        sha256: of the file at `url`.
-        files: regular expression for paths inside a folder or archive. Its groups `id`, `label`
-            and `split` say these of what the file holds.
-        format: found out from the file's name if left out.
-        unit: what a document of a text is: a line, a paragraph between blank lines, or the file.
-        encoding: found out from the first bytes if left out.
-        columns: names of the columns of a CSV or TSV file that has no row of them.
-        text_column: the column that holds the text; of several, the texts are joined.
-        label_column: the column that holds the label.
-        id_column: the column that names the row.
-        split_column: the column that holds the split.
-        split: the split of all that the source holds.
+        path: file, folder or archive in `data/raw`, or in `package` if that is given. Data from
+            elsewhere is copied into `data/raw`, where DVC notices changes.
+        package: installed Python package that contains the file.
+        url: address of the file; `sha256` verifies the download.
+        sha256: SHA-256 of the file at `url`.
+        files: regular expression for paths in a folder or archive. Its groups `id`, `label` and
+            `split` give these values for the documents in a file.
+        format: file format, detected from the file name if left out.
+        unit: document of a text: a line, a paragraph between blank lines, or the file.
+        encoding: encoding, detected from the content if left out.
+        columns: column names of a CSV or TSV file without a header.
+        text_column: column of the text; the texts of several columns are joined.
+        label_column: column of the label.
+        id_column: column of the id.
+        split_column: column of the split.
+        split: split of all documents of the source.
     """
 
     path: InnerPath | None = None
@@ -88,28 +88,29 @@ class Source(Params):
     split: Annotated[Split | None, BeforeValidator(_split)] = None
 
     @model_validator(mode="after")
-    def _has_a_place(self) -> "Source":
+    def _check_location(self) -> "Source":
         if (self.url is None) == (self.path is None):
-            raise ValueError("a source has either a path or a url")
+            raise ValueError("a source needs either a path or a url")
         if (self.url is None) != (self.sha256 is None):
-            raise ValueError("a url, and nothing else, has a sha256")
+            raise ValueError("url and sha256 must be given together")
         return self
 
 
 class Corpus(Params):
-    """A file of `conf/corpus`.
+    """A file in `conf/corpus`.
 
     Attributes:
-        title: what the report calls it.
-        licence: what may be done with it.
-        homepage: where it is described.
-        language: how it is tokenized.
-        min_words: documents of fewer words, set apart by white space, are dropped.
-        markup: what is taken out of the texts: `html`; `escaped_html`, which was escaped as if its
-            tags were text, or whose entities have lost their ampersand; `wiki`; or `none`.
-        line_break: characters that the texts have for a line break inside them, such as a
-            backslash and an n.
-        sources: where it is, read in this order.
+        title: title in the report.
+        licence: licence of the texts.
+        homepage: address of the corpus's page.
+        language: language, which determines the tokenizer.
+        min_words: minimum number of words, separated by white space; shorter documents are
+            dropped.
+        markup: markup to remove from the texts: `html`; `escaped_html`, if the tags were escaped
+            like text or the entities have lost their ampersand; `wiki`; or `none`.
+        line_break: characters that represent a line break in the texts, such as a backslash and
+            an n.
+        sources: sources, in reading order.
     """
 
     title: str

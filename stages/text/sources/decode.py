@@ -1,4 +1,4 @@
-"""Bytes to text: unpacked, each line in the encoding it is in, with nothing lost unseen."""
+"""Decompress and decode files, if necessary line by line, and report what is lost."""
 
 import bz2
 import codecs
@@ -15,33 +15,33 @@ import pyarrow as pa
 
 COMPRESSIONS = {".gz", ".bz2", ".xz", ".zst"}
 SAMPLE_BYTES = 1 << 18
-# Without a line end or a space, so many bytes are decoded at once at most.
+# Maximum bytes that are decoded at once where there is no line end or space.
 _LONGEST_BLOCK = 4 * SAMPLE_BYTES
-_MARKS = {
+_BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8",
-    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark it begins with
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark is a prefix of it
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-# A line of any of these ends in the same bytes, so that each can be decoded by itself.
+# Lines end in the same bytes in all of these, so each line can be decoded separately.
 _BY_LINE = ("utf-8", "cp949", "cp1252")
 _WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 _ASCII = bytes(range(0x80))
-# Syllables of KS X 1001 and jamo in CP949; Western letters seldom come in such pairs.
+# Syllables of KS X 1001 and jamo in CP949; Western letters rarely form such pairs.
 _HANGUL = re.compile(rb"[\xa4\xb0-\xc8][\xa1-\xfe]")
-# In Windows-1252; in CP949 the last two bytes are a syllable, which Latin letters do not surround.
+# In Windows-1252; in CP949 the last two bytes are a syllable, which is rare between Latin letters.
 _APOSTROPHE = re.compile(rb"[A-Za-z]\x92[A-Za-z]")
 _SYLLABLE = re.compile("[가-힣]")
 _FIRST_WIDE = "\u0800"  # from here on, a character takes three bytes of UTF-8
 _REPLACEMENT = "\ufffd".encode()
 
-# Takes a reason, the number of a first line, how many lines, and what to say of them.
+# A callback for lines with a problem: reason, number of the first line, number of lines, message.
 Note = Callable[[str, int, int, str], None]
 
 
 def decompressed(stream: BinaryIO, name: str) -> BinaryIO:
-    """Return `stream` unpacked as the ending of `name` says."""
+    """Return `stream`, decompressed according to the suffix of `name`."""
     match Path(name).suffix.lower():
         case ".gz":
             return gzip.GzipFile(fileobj=stream)
@@ -54,8 +54,8 @@ def decompressed(stream: BinaryIO, name: str) -> BinaryIO:
     return stream
 
 
-class _Joined(io.RawIOBase):
-    """Blocks of bytes as one stream."""
+class _BlockStream(io.RawIOBase):
+    """A stream of blocks of bytes."""
 
     def __init__(self, blocks: Iterator[bytes]):
         self._blocks = blocks
@@ -79,15 +79,16 @@ class _Joined(io.RawIOBase):
 def decoded(
     stream: BinaryIO, encoding: str | None, newline: str | None, note: Note
 ) -> io.TextIOWrapper:
-    """Return `stream` as text, without byte order marks; what means nothing becomes U+FFFD.
+    """Return `stream` as text without byte order marks; undecodable bytes become U+FFFD.
 
     Args:
-        stream: the bytes of a file.
-        encoding: the one it is in; None finds it out and, where lines of UTF-8, CP949 and
-            Windows-1252 are mixed, decodes each as what it is.
-        newline: as for `open`.
-        note: is told which lines are in another encoding than the file (`other_encoding`), cannot
-            be decoded (`undecodable_line`) or begin with a mark amid the file (`inner_mark`).
+        stream: content of a file.
+        encoding: encoding of the file; None detects it, for each line if lines of UTF-8, CP949 and
+            Windows-1252 are mixed.
+        newline: newline mode, as for `open`.
+        note: callback for lines in another encoding than the file (`other_encoding`), lines that
+            cannot be decoded (`undecodable_line`), and lines other than the first that begin with
+            a byte order mark (`inner_mark`).
     """
     head = stream.read(SAMPLE_BYTES)
     raw = chain([head], iter(lambda: stream.read(SAMPLE_BYTES), b""))
@@ -97,27 +98,26 @@ def decoded(
         raw = _in_utf8(raw, found)
     blocks = _lines(raw, found, by_line, newline != "\n", note)
     return io.TextIOWrapper(
-        io.BufferedReader(_Joined(blocks), SAMPLE_BYTES), "utf-8", "replace", newline
+        io.BufferedReader(_BlockStream(blocks), SAMPLE_BYTES), "utf-8", "replace", newline
     )
 
 
 def detect_encoding(head: bytes) -> str:
-    """Return the encoding that most of the first bytes of a file are probably in.
+    """Return the most probable encoding of the first bytes of a file.
 
-    A byte order mark decides; else UTF-16 or UTF-32 where that makes sense of NUL bytes; else
-    UTF-8, unless more of what is not ASCII breaks its rules than keeps them; else CP949 or
-    Windows-1252. ASCII is itself in each of the last three, so that no guess can turn plain text
-    into nonsense.
+    A byte order mark decides. Otherwise it is UTF-16 or UTF-32 if that explains NUL bytes; UTF-8
+    unless more of the other characters are invalid than valid; or else CP949 or Windows-1252.
+    ASCII is the same in the last three, so a wrong guess cannot garble plain text.
     """
-    for mark, encoding in _MARKS.items():
+    for mark, encoding in _BYTE_ORDER_MARKS.items():
         if head.startswith(mark):
             return encoding
     if b"\0" in head:
         for encoding in _WIDE:
             text = head.decode(encoding, "replace")
-            # Letters of our languages are nearly all that is in it; those of others come of chance.
-            ours = sum(" " <= c <= "~" or c in "\t\r\n" or "가" <= c <= "힣" for c in text)
-            if 2 * ours > len(text):
+            # English and Korean text consists mostly of these characters; others occur by chance.
+            expected = sum(" " <= c <= "~" or c in "\t\r\n" or "가" <= c <= "힣" for c in text)
+            if 2 * expected > len(text):
                 return encoding
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(head)
     if _mostly_readable(text):
@@ -127,12 +127,12 @@ def detect_encoding(head: bytes) -> str:
 
 
 def looks_korean(raw: bytes) -> bool:
-    """Return whether most bytes that are not ASCII come in pairs that are Hangul in CP949."""
+    """Return whether most non-ASCII bytes form pairs that are Hangul in CP949."""
     return 4 * len(_HANGUL.findall(raw)) > len(raw.translate(None, _ASCII))
 
 
 def _mostly_readable(text: str, first: str = "\x80") -> bool:
-    """Return whether of what is not ASCII, at least half is from `first` on and not U+FFFD."""
+    """Return whether U+FFFD is at most as frequent as other characters from `first` on."""
     broken = text.count("\ufffd")
     return broken <= sum(map(len, re.findall(rf"[{first}-\ufffc\ufffe-\U0010ffff]+", text)))
 
@@ -145,20 +145,20 @@ def _in_utf8(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
 
 
 def _encoded(text: str) -> bytes:
-    # UTF-7 and the like may yield surrogates, which are no characters.
+    # UTF-7 and some other encodings may yield surrogates, which are not characters.
     return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace").encode()
 
 
 def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield bytes in blocks that end with a line, or with a word in a line that is longer."""
+    """Yield blocks that end with a line or, within a very long line, with a space."""
     rest = b""
     for block in blocks:
         rest += block
-        # A last \r may be half of a line end.
+        # A final \r may be the first half of a line end.
         end = 1 + max(rest.rfind(b"\n"), rest.rfind(b"\r", 0, max(0, len(rest) - 1)))
         end = end or 1 + rest.rfind(b" ")
         if not end and len(rest) > _LONGEST_BLOCK:
-            # Not amid a character of UTF-8, which begins with a byte from C0 on.
+            # Do not split a character of UTF-8, which begins with a byte from C0 on.
             end = len(rest) - next((n for n in (1, 2, 3, 4) if rest[-n] >= 0xC0), 0)
         if end:
             yield rest[:end]
@@ -169,9 +169,14 @@ def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
 def _lines(
     blocks: Iterable[bytes], encoding: str, by_line: bool, universal: bool, note: Note
 ) -> Iterator[bytes]:
-    """Yield blocks of lines in UTF-8; `note` is told of lines as `decoded` says.
+    """Yield blocks of lines in UTF-8 and report lines to `note`, as in `decoded`.
 
-    `universal` says whether a lone carriage return ends a line too.
+    Args:
+        blocks: content of a file.
+        encoding: encoding of the file.
+        by_line: whether to detect the encoding of each line.
+        universal: whether a lone carriage return ends a line, too.
+        note: callback for lines with a problem.
     """
     first, starts_line = 1, True
     note = _once(note)
@@ -186,8 +191,8 @@ def _lines(
             block = _repaired(_split(block, universal), encoding, first, note)
         if _REPLACEMENT in block:
             lines = _split(block, universal)
-            what = f"some of it cannot be read as {encoding}"
-            lost = {n: what for n, line in enumerate(lines, first) if _REPLACEMENT in line}
+            message = f"some bytes cannot be decoded as {encoding}"
+            lost = {n: message for n, line in enumerate(lines, first) if _REPLACEMENT in line}
             _note_runs(lost, note, "undecodable_line")
         yield block
         first += block.count(b"\n")
@@ -209,7 +214,7 @@ def _is_readable(raw: bytes, encoding: str) -> bool:
 
 
 def _repaired(lines: list[bytes], encoding: str, first: int, note: Note) -> bytes:
-    """Return lines in UTF-8, each decoded as what it is."""
+    """Return lines in UTF-8, each decoded from its own encoding."""
     texts = [line.decode("utf-8", "replace") for line in lines]
     bad = b"".join(
         line for line, text in zip(lines, texts, strict=True)
@@ -218,28 +223,28 @@ def _repaired(lines: list[bytes], encoding: str, first: int, note: Note) -> byte
     korean = looks_korean(bad) or encoding == "cp949"
     korean_in_utf8 = any("\ufffd" not in text and _SYLLABLE.search(text) for text in texts)
     others: dict[int, str] = {}
-    for number, (line, text) in enumerate(zip(lines, texts, strict=True)):
+    for index, (line, text) in enumerate(zip(lines, texts, strict=True)):
         if line.isascii():
             continue
-        # A syllable or two of CP949 may by chance be UTF-8, but only of characters of two bytes.
+        # A few syllables of CP949 may by chance be valid UTF-8, but only as two-byte characters.
         by_chance = korean and not korean_in_utf8 and max(text) < _FIRST_WIDE
         found = _line_encoding(line, text, korean, by_chance)
         if found != "utf-8":
-            texts[number] = line.decode(found, "replace")
+            texts[index] = line.decode(found, "replace")
         if found != encoding:
-            others[first + number] = f"read as {found}, unlike the file, which is {encoding}"
+            others[first + index] = f"decoded as {found}, while the file is {encoding}"
     _note_runs(others, note, "other_encoding")
     return "".join(texts).encode()
 
 
 def _line_encoding(line: bytes, text: str, korean: bool, by_chance: bool) -> str:
-    """Return the encoding of a line, `text` being what it is in UTF-8.
+    """Return the encoding of a line.
 
     Args:
-        line: the bytes of the line, not all of them ASCII.
-        text: the line decoded as UTF-8, with U+FFFD for what is not.
-        korean: whether lines around it that are not UTF-8 are Korean in CP949.
-        by_chance: whether that it is UTF-8 means nothing.
+        line: bytes of the line, not all of them ASCII.
+        text: line decoded as UTF-8, with U+FFFD for invalid bytes.
+        korean: whether surrounding lines that are not UTF-8 are Korean in CP949.
+        by_chance: whether the line may be valid UTF-8 only by chance.
     """
     if "\ufffd" not in text:
         if not by_chance:
@@ -261,35 +266,35 @@ def _without_marks(
     """Return a block without the byte order marks at the beginning of lines."""
     lines = _split(block, universal)
     marked = {}
-    for number, line in enumerate(lines):
-        if line.startswith(codecs.BOM_UTF8) and (number or starts_line):
-            while lines[number].startswith(codecs.BOM_UTF8):
-                lines[number] = lines[number].removeprefix(codecs.BOM_UTF8)
-            if first + number > 1:
-                marked[first + number] = "a byte order mark amid the file"
+    for index, line in enumerate(lines):
+        if line.startswith(codecs.BOM_UTF8) and (index or starts_line):
+            while lines[index].startswith(codecs.BOM_UTF8):
+                lines[index] = lines[index].removeprefix(codecs.BOM_UTF8)
+            if first + index > 1:
+                marked[first + index] = "a byte order mark inside the file"
     _note_runs(marked, note, "inner_mark")
     return b"".join(lines)
 
 
 def _note_runs(lines: dict[int, str], note: Note, reason: str) -> None:
-    """Tell what there is to say of lines, of those that follow each other together."""
+    """Report lines; consecutive lines with the same message are reported together."""
     numbers = list(lines)
     begin = 0
     for end in range(1, len(numbers) + 1):
-        before = numbers[end - 1]
-        if lines.get(before + 1) != lines[before]:
-            note(reason, numbers[begin], end - begin, lines[before])
+        last = numbers[end - 1]
+        if lines.get(last + 1) != lines[last]:
+            note(reason, numbers[begin], end - begin, lines[last])
             begin = end
 
 
 def _once(note: Note) -> Note:
-    """Return `note` without lines it was told of: a long one may lie in several blocks."""
+    """Return `note` without repeated lines: a long line may lie in several blocks."""
     last: dict[str, int] = {}
 
-    def tell(reason: str, first: int, number: int, what: str) -> None:
-        known = last.get(reason) == first
-        last[reason] = first + number - 1
-        if number > known:
-            note(reason, first + known, number - known, what)
+    def note_once(reason: str, first: int, count: int, message: str) -> None:
+        repeated = last.get(reason) == first
+        last[reason] = first + count - 1
+        if count > repeated:
+            note(reason, first + repeated, count - repeated, message)
 
-    return tell
+    return note_once

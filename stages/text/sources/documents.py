@@ -1,4 +1,4 @@
-"""Where documents come from: files of packages, of `data/raw` and of the network, in any format."""
+"""Documents of a corpus, from files in packages, in `data/raw` and on the network."""
 
 import importlib.util
 import os
@@ -24,7 +24,7 @@ from stages.text.sources.members import (
     refuse_other,
 )
 
-# The environment variable that says where fetched files are kept, instead of the user's cache.
+# The environment variable that names the folder of fetched files, instead of the user's cache.
 CACHE_VARIABLE = "ETUDE_CACHE"
 _FORMATS = {
     ".txt": "text", ".text": "text", ".md": "text", ".csv": "csv", ".tsv": "tsv",
@@ -33,7 +33,15 @@ _FORMATS = {
 
 
 class File(NamedTuple):
-    """A file to read: its path, its name without suffixes, and what its path says of it."""
+    """A file to read.
+
+    Attributes:
+        path: path for messages.
+        stem: name without suffixes.
+        format: format according to the suffix, or None.
+        fields: `id`, `label` and `split`, as far as the path contains them.
+        open: function that opens the decompressed file.
+    """
 
     path: str
     stem: str
@@ -43,14 +51,14 @@ class File(NamedTuple):
 
 
 class Document(NamedTuple):
-    """A document as its source has it.
+    """A document as it is in its source.
 
     Attributes:
-        doc_id: names it in the corpus.
-        group: the text that it is part of; a split by group keeps it together.
-        split: where the source says one.
-        label: what it is about, or None where the source does not say.
-        text: not yet cleaned.
+        doc_id: id in the corpus.
+        group: text that the document is part of; a split by group keeps the text together.
+        split: split, or None if the source does not give one.
+        label: label, or None if the source does not give one.
+        text: text before cleaning.
     """
 
     doc_id: str
@@ -66,13 +74,13 @@ def read_documents(
     """Yield the documents of `corpus` in the order of its sources.
 
     Args:
-        corpus: says what to read.
-        raw: the folder people put their corpora into.
-        max_characters: longer documents come in several pieces.
-        losses: counts what is no document, as it is met.
+        corpus: description of the corpus.
+        raw: folder of the user's own corpora.
+        max_characters: maximum length of a document; longer ones are cut into pieces.
+        losses: counts of skipped and changed content, updated while reading.
 
     Raises:
-        StageError: a file is not there, damaged, or has not got the columns it should.
+        StageError: a file does not exist, is damaged or lacks a column.
     """
     for source in corpus.sources:
         for file in _files(source, raw, losses):
@@ -95,18 +103,18 @@ def _documents(
     if split is None and "split" in file.fields:
         split = given_split(file.fields["split"], file.path)
     name = file.fields.get("id", file.stem)
-    whole = kind == "text" and source.unit == "file"
-    grouped = kind in ("text", "mediawiki") and not (kind == "text" and source.unit == "line")
-    number, group = 0, None
+    is_whole = kind == "text" and source.unit == "file"
+    is_grouped = kind in ("text", "mediawiki") and not (kind == "text" and source.unit == "line")
+    count, group = 0, None
     for record in records:
         if record.group != group:
-            number, group = 0, record.group
-        number += 1
-        place = record.group or name
-        doc_id = record.doc_id or (place if whole and number == 1 else f"{place}#{number}")
+            count, group = 0, record.group
+        count += 1
+        prefix = record.group or name
+        doc_id = record.doc_id or (prefix if is_whole and count == 1 else f"{prefix}#{count}")
         yield Document(
             doc_id,
-            place if grouped else doc_id,
+            prefix if is_grouped else doc_id,
             record.split or split,
             record.label or label,
             record.text,
@@ -131,33 +139,36 @@ def _files(source: Source, raw: Path, losses: Losses) -> Iterator[File]:
         stem, kind = _stem_and_format(name)
         if HIDDEN.fullmatch(name):
             if match if pattern else kind:
-                losses.add("hidden_file", f"{where}/{name}", "hidden, or of an editor or a system")
+                message = "hidden, or created by an editor or the system"
+                losses.add("hidden_file", f"{where}/{name}", message)
             continue
         if match is None if pattern else kind is None:
             if not pattern and (ARCHIVES.search(name) or OTHER_ARCHIVES.search(name)):
-                what = "an archive inside: unpack it, or make it a source of its own"
-                losses.add("inner_archive", f"{where}/{name}", what)
+                message = "an archive inside the source: unpack it, or add it as another source"
+                losses.add("inner_archive", f"{where}/{name}", message)
             elif not pattern:
                 losses.add("other_ending", f"{where}/{name}", "its ending is not known")
             continue
         found = True
-        # In a folder without a pattern, a file is what its documents are about.
+        # Without a pattern, the file name is the label of its documents.
         fields = {k: v for k, v in match.groupdict().items() if v} if match else {"label": stem}
         yield File(
             f"{where}/{name}", stem, kind, fields,
             lambda opened=opened, name=name: decompressed(opened(), name),
         )  # fmt: skip
     if not found:
-        wanted = f"whose path matches {source.files}" if pattern else f"({', '.join(_FORMATS)})"
+        readable = f"whose path matches {source.files}" if pattern else f"({', '.join(_FORMATS)})"
         others = "; ".join(losses.examples[before:])
-        raise StageError(f"{where} holds no file {wanted}{others and f' (left out: {others})'}")
+        raise StageError(
+            f"{where} contains no file {readable}{others and f' (left out: {others})'}"
+        )
 
 
 def locate(source: Source, raw: Path) -> Path:
-    """Return the file or folder of a source, fetched if it has an address.
+    """Return the path of a source, which is fetched if it has a URL.
 
     Raises:
-        StageError: it does not exist or cannot be fetched.
+        StageError: the file does not exist or cannot be fetched.
     """
     if source.url:
         return fetch(source.url, source.sha256)
@@ -165,7 +176,7 @@ def locate(source: Source, raw: Path) -> Path:
         return find(raw, source.path)
     spec = importlib.util.find_spec(source.package)
     if spec is None or spec.origin is None:
-        raise StageError(f"the package '{source.package}' is not installed: make run")
+        raise StageError(f"the package '{source.package}' is not installed: run `make run`")
     path = Path(spec.origin).parent / source.path
     if not path.exists():
         raise StageError(f"there is no {path}: the package '{source.package}' does not contain it")
@@ -173,14 +184,14 @@ def locate(source: Source, raw: Path) -> Path:
 
 
 def fetch(url: str, sha256: str) -> Path:
-    """Return where the file at `url` is kept, having fetched it unless it is there already.
+    """Return the local path of the file at `url`, which is fetched if it is not in the cache.
 
-    What arrives is written aside and takes its place only when it is whole and the right one.
+    The download is written to a temporary file, which is renamed only if its hash is right.
 
     Raises:
-        StageError: it cannot be fetched, or is another file than `sha256` says.
+        StageError: the file cannot be fetched, or its hash is not `sha256`.
     """
-    # Imported here: only a corpus of the network needs it.
+    # Imported here because only a corpus from the network needs them.
     import logging
 
     import pooch
@@ -202,8 +213,8 @@ def fetch(url: str, sha256: str) -> Path:
         ) from None
     except ValueError:
         raise StageError(
-            f"{url} is not the file it was (its SHA-256 is not {sha256}): nothing of it was kept; "
-            "see whether its homepage tells of a new version, and mend sha256"
+            f"{url} has changed (its SHA-256 is not {sha256}) and was not kept: see whether the "
+            "homepage of the corpus announces a new version, and correct sha256"
         ) from None
 
 

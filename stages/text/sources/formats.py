@@ -1,11 +1,10 @@
-"""Records of a file in each format."""
+"""Readers of the file formats, which yield the records of a file."""
 
-import csv
 import io
 import json
 import re
 import tempfile
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple
@@ -17,25 +16,17 @@ import pyarrow.parquet as pq
 from stages.core.errors import StageError
 from stages.text.sources.corpus import Source, split_named
 from stages.text.sources.decode import Note, decoded
+from stages.text.sources.rows import LONGEST_FIELD, read_rows
 from stages.text.sources.wiki import WikiNames, is_redirect, wiki_lines
 
-EXAMPLES = 10  # of each reason
-# A field of a table may be longer than any document; without a bound one quotation mark that is
-# never closed would take in all the rest of a large file.
-LONGEST_FIELD = 1 << 27
-# How much of a TSV file says whether its quotation marks mean anything.
-WINDOW_CHARACTERS = 1 << 18
-_FIELD = re.compile(r'(?:"((?:\\"|""|[^"])*)"|([^"\t\r\n]*))(\t|\r\n|\r|\n|\Z)')
-_OPEN_FIELD = re.compile(r'"(?:\\"|""|[^"])*\Z')
-_NUMBER = re.compile(r"[-+]?[\d.]+")
-_ESCAPED_MARK = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
+EXAMPLES = 10  # for each reason
 _WHOLE_NUMBER = re.compile(r"(-?\d+)\.0+")
-# What programs write where there is no value: Python's NaN, None and NaT, and pandas' NA.
+# What programs write for a missing value: Python's NaN, None and NaT, and pandas' NA.
 _NO_VALUE = frozenset({"nan", "NaN", "None", "NaT", "<NA>"})
 
 
 class Record(NamedTuple):
-    """What a reader finds: a text and what its file says of it."""
+    """A text, and its id, group, split and label if the file gives them."""
 
     text: str
     doc_id: str | None = None
@@ -45,23 +36,22 @@ class Record(NamedTuple):
 
 
 class Losses:
-    """What a source holds that is no document, counted by reason, with the first places."""
+    """Counts of what was skipped, cut or repaired while reading, by reason, with examples."""
 
     def __init__(self) -> None:
-        """Start with none."""
         self.counts: Counter[str] = Counter({"malformed": 0, "repaired_row": 0, "cut": 0})
         self.examples: list[str] = []
         self._named: Counter[str] = Counter()
 
     def add(self, reason: str, place: str, what: str, number: int = 1) -> None:
-        """Count `number`; `place` is its file and line."""
+        """Count `number` cases and keep the first as examples; `place` is the file and line."""
         self.counts[reason] += number
         self._named[reason] += 1
         if self._named[reason] <= EXAMPLES:
             self.examples.append(f"{place}: {what}")
 
     def of_lines(self, path: str) -> Note:
-        """Return what counts lines of the file at `path` as it is decoded."""
+        """Return a callback that counts lines of the file at `path`."""
 
         def note(reason: str, first: int, number: int, what: str) -> None:
             lines = f"line {first}" if number == 1 else f"lines {first}-{first + number - 1}"
@@ -71,7 +61,7 @@ class Losses:
 
 
 def pieces(text: str, limit: int) -> Iterator[str]:
-    """Yield `text` cut at white space, where there is any, into pieces of at most `limit`."""
+    """Yield `text` in pieces of at most `limit` characters, cut at spaces if possible."""
     while len(text) > limit:
         space = text.rfind(" ", limit // 2, limit)
         end = space if space > 0 else limit
@@ -83,9 +73,10 @@ def pieces(text: str, limit: int) -> Iterator[str]:
 def read_text(
     stream: BinaryIO, path: str, source: Source, limit: int, losses: Losses
 ) -> Iterator[Record]:
-    """Yield lines, paragraphs or the whole of a text, never more than `limit` characters at once.
+    """Yield the lines, the paragraphs or the whole of a text.
 
-    A line that is longer comes in pieces, so that memory does not grow with it.
+    What is longer than `limit` characters is cut into pieces, so that memory does not grow with
+    the length of a line.
     """
     text = decoded(stream, source.encoding, None, losses.of_lines(path))
     lines = iter(partial(text.readline, limit), "")
@@ -116,188 +107,52 @@ def read_table(
     stream: BinaryIO, path: str, source: Source, limit: int, losses: Losses, delimiter: str
 ) -> Iterator[Record]:
     """Yield the rows of a CSV or TSV file."""
-    text = decoded(stream, source.encoding, "", losses.of_lines(path))
-    rows = _rows(text, path, delimiter, losses)
+    note = losses.of_lines(path)
+    rows = read_rows(decoded(stream, source.encoding, "", note), delimiter, note)
     columns = source.columns
     if columns is None:
         first = next(rows, None)
         if first is None:
             return
         columns = first[1]
-    take = _taker(source)
-    _check_columns(take.columns, columns, path)
+    wanted = _wanted_columns(source)
+    _check_columns(wanted.names, columns, path)
     for line, row in rows:
         if len(row) == len(columns):
-            yield from _from_row(dict(zip(columns, row, strict=True)), take, f"{path} line {line}",
-                                 limit, losses)  # fmt: skip
+            values = dict(zip(columns, row, strict=True))
+            yield from _from_row(values, wanted, f"{path} line {line}", limit, losses)
         elif row:
             losses.add(
                 "malformed", f"{path} line {line}", f"{len(row)} columns instead of {len(columns)}"
             )
 
 
-def _rows(
-    text: io.TextIOBase, path: str, delimiter: str, losses: Losses
-) -> Iterator[tuple[int, list[str]]]:
-    """Yield rows with their line numbers.
-
-    Whether the quotation marks of a TSV file mean anything is decided where the first of them are.
-    Where the marks of a row make no sense, it is read once more with those behind a backslash as
-    part of the text, as Spark writes them. If that makes no sense either, its first line is read
-    by itself, and reading goes on with the next: one mark left open does not swallow the rows after
-    it.
-    """
-    csv.field_size_limit(LONGEST_FIELD)
-    quoted = None if delimiter == "\t" else True  # None: not yet known
-    escaped = False
-    again: deque[str] = deque()
-    taken: list[str] = []
-
-    def lines() -> Iterator[str]:
-        while line := again.popleft() if again else text.readline(LONGEST_FIELD):
-            taken.append(line)
-            yield _ESCAPED_MARK.sub(r'\1""', line) if escaped else line
-
-    def reader() -> Any:
-        quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-        return csv.reader(lines(), delimiter=delimiter, quoting=quoting, strict=True)
-
-    def read() -> tuple[list[str] | None, str]:
-        nonlocal width
-        try:
-            row = next(rows, None)
-        except csv.Error as error:
-            return [], str(error)
-        if row is None:
-            return None, ""
-        width = width or len(row)
-        if len(taken) > 1 and len(row) != width:
-            return row, f"{len(row)} columns instead of {width} in {len(taken)} lines"
-        return row, ""
-
-    number, width, rows = 1, None, reader()
-    judged = 0  # lines in `again` that say nothing of the quotation marks
-    while True:
-        taken.clear()
-        if quoted is None:
-            if not again:
-                again.extend(_lines(text, 1))
-            if judged:
-                judged -= 1
-            elif again and '"' in again[0]:
-                again.extend(_lines(text, WINDOW_CHARACTERS - sum(map(len, again))))
-                ends = sum(map(len, again)) < WINDOW_CHARACTERS
-                quoted = _marks_mean_quoting(again, width, ends)
-                judged, rows = len(again) - 1, reader()
-        row, wrong = read()
-        if row is None:
-            return
-        if wrong and any('\\"' in line for line in taken):
-            again.extendleft(reversed(taken))
-            taken.clear()
-            escaped, rows = True, reader()
-            row, wrong = read()
-            escaped, rows = False, reader()
-        if wrong:
-            first = taken[0]
-            again.extendleft(reversed(taken[1:]))
-            del taken[1:]
-            rows = reader()
-            row = _bare_row(first, delimiter)
-            kind = "repaired_row" if len(row) == width else "malformed"
-            losses.add(kind, f"{path} line {number}", f"quotation marks do not match ({wrong})")
-        if not wrong or len(row) == width:
-            yield number, row
-        number += len(taken)
-
-
-def _lines(text: io.TextIOBase, characters: int) -> Iterator[str]:
-    """Yield lines of `text` until they have as many characters."""
-    while characters > 0 and (line := text.readline(LONGEST_FIELD)):
-        characters -= len(line)
-        yield line
-
-
-def _marks_mean_quoting(lines: Collection[str], width: int | None, ends: bool) -> bool | None:
-    """Return whether some lines of a TSV file are quoted as Excel quotes; None where it is open.
-
-    They are where every field with a quotation mark is quoted whole, and where that says more than
-    leaving the marks alone: fewer rows have a wrong number of columns, or a field has a doubled
-    mark or a line break inside, or, from the first row on, all but numbers are quoted.
-
-    Args:
-        lines: the first of which has a mark.
-        width: columns of the table; None where the lines are its first.
-        ends: whether the file ends with them.
-    """
-    is_first, text = width is None, "".join(lines)
-    place = read = fields = wrong_rows = 0
-    reason = bare_text = False
-    while place < len(text):
-        field = _FIELD.match(text, place)
-        if field is None:
-            if not ends and _OPEN_FIELD.match(text, place):
-                break
-            return False
-        place, fields = field.end(), fields + 1
-        inside, bare, end = field.groups()
-        if inside is not None:
-            is_broken = ("\n" in inside or "\r" in inside) and "\t" not in inside
-            reason = reason or is_broken or '"' in inside
-        elif bare and not _NUMBER.fullmatch(bare):
-            bare_text = True
-        if end != "\t":
-            width = width or fields
-            is_blank = fields == 1 and inside is None and not bare
-            wrong_rows += fields != width and not is_blank
-            fields, read = 0, place
-    wrong_lines = 0
-    for line in lines:
-        read -= len(line)
-        if read < 0:
-            break
-        wrong_lines += line.count("\t") + 1 != width and bool(line.strip("\r\n"))
-    if wrong_rows < wrong_lines:
-        return True
-    if wrong_rows == wrong_lines and (reason or (is_first and not bare_text)):
-        return True
-    return None
-
-
-def _bare_row(line: str, delimiter: str) -> list[str]:
-    """Return the fields of a line by itself, whatever its quotation marks."""
-    try:
-        return next(csv.reader([line], delimiter=delimiter), [])
-    except csv.Error:
-        return []
-
-
 def read_jsonl(
     stream: BinaryIO, path: str, source: Source, limit: int, losses: Losses
 ) -> Iterator[Record]:
-    """Yield the objects of a file with one JSON object a line; any of them may lack a key."""
+    """Yield the objects of a file with one JSON object per line; each may lack some keys."""
     text = decoded(stream, source.encoding, "\n", losses.of_lines(path))
-    take = _taker(source)
+    wanted = _wanted_columns(source)
     keys: dict[str, None] = {}
-    missing = set(take.columns)
+    missing = set(wanted.names)
     for number, line in enumerate(iter(partial(text.readline, LONGEST_FIELD), ""), start=1):
         if not line.strip():
             continue
-        place = f"{path} line {number}"
+        location = f"{path} line {number}"
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            losses.add("malformed", place, f"no JSON ({error})")
+            losses.add("malformed", location, f"not JSON ({error})")
             continue
         if not isinstance(row, dict):
-            losses.add("malformed", place, "no JSON object")
+            losses.add("malformed", location, "not a JSON object")
             continue
         if missing:
             missing -= row.keys()
             keys.update(dict.fromkeys(row))
-        yield from _from_row(row, take, place, limit, losses)
+        yield from _from_row(row, wanted, location, limit, losses)
     if keys:
-        _check_columns(take.columns, keys, path)
+        _check_columns(wanted.names, keys, path)
 
 
 def read_parquet(
@@ -310,27 +165,29 @@ def read_parquet(
                 unpacked.write(block)
             stream = unpacked
         file = pq.ParquetFile(stream)
-        take, schema = _taker(source), file.schema_arrow
-        _check_columns(take.columns, schema.names, path)
-        for name in take.texts:
-            if not _holds_text(schema.field(name).type):
+        wanted, schema = _wanted_columns(source), file.schema_arrow
+        _check_columns(wanted.names, schema.names, path)
+        for name in wanted.texts:
+            if not _may_be_text(schema.field(name).type):
                 raise StageError(
-                    f"column '{name}' of {path} is of the type {schema.field(name).type}, not "
-                    "text: name another text_column"
+                    f"column '{name}' of {path} has the type {schema.field(name).type}, not text: "
+                    "name another text_column"
                 )
         number = 0
-        for batch in file.iter_batches(batch_size=1_000, columns=list(dict.fromkeys(take.columns))):
+        columns = list(dict.fromkeys(wanted.names))
+        for batch in file.iter_batches(batch_size=1_000, columns=columns):
             for row in batch.to_pylist():
                 number += 1
-                place = f"{path} row {number}"
-                for name in take.texts:
+                location = f"{path} row {number}"
+                for name in wanted.texts:
                     if isinstance(row[name], bytes):
-                        row[name] = _decoded_cell(row[name], source, f"{place}: column '{name}'")
-                yield from _from_row(row, take, place, limit, losses)
+                        cell = f"{location}: column '{name}'"
+                        row[name] = _decoded_cell(row[name], source, cell)
+                yield from _from_row(row, wanted, location, limit, losses)
 
 
-def _holds_text(kind: pa.DataType) -> bool:
-    """Return whether a column of Parquet holds strings, or bytes that may be some."""
+def _may_be_text(kind: pa.DataType) -> bool:
+    """Return whether a Parquet column contains strings, or bytes that may be text."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
@@ -339,26 +196,26 @@ def _holds_text(kind: pa.DataType) -> bool:
     return any(test(kind) for test in tests)
 
 
-def _decoded_cell(cell: bytes, source: Source, place: str) -> str:
-    """Return bytes as text: in UTF-8 without a fault, or in the encoding that the source names."""
+def _decoded_cell(cell: bytes, source: Source, location: str) -> str:
+    """Decode bytes from the encoding of the source, or else from valid UTF-8."""
     if source.encoding:
         return cell.decode(source.encoding, "replace")
     try:
         return cell.decode("utf-8")
     except UnicodeDecodeError:
         raise StageError(
-            f"{place} holds bytes that are not UTF-8: name their encoding in the source (with "
-            "encoding: utf-8, what is broken is left out)"
+            f"{location} contains bytes that are not UTF-8: name their encoding in the source "
+            "(encoding: utf-8 leaves out invalid bytes)"
         ) from None
 
 
 def read_mediawiki(
     stream: BinaryIO, path: str, source: Source, limit: int, losses: Losses
 ) -> Iterator[Record]:
-    """Yield the paragraphs and list entries of a dump of MediaWiki, labelled by their article.
+    """Yield the paragraphs and list items of a MediaWiki dump, labelled by their article.
 
-    Headings and table cells are left out: they are no sentences. So are pages that only redirect,
-    and pages outside the namespace of articles.
+    Headings and table cells are left out, because they are not sentences. So are redirects, and
+    pages outside the namespace of articles.
     """
     names = WikiNames()
     for element in _elements(stream, path):
@@ -374,7 +231,7 @@ def read_mediawiki(
 
 
 def _elements(stream: BinaryIO, path: str) -> Iterator[Element]:
-    """Yield the namespaces and pages of a dump, without the prefix of its version of the format."""
+    """Yield the namespaces and pages of a dump, their tags without the XML namespace."""
     try:
         events = iterparse(stream, events=("start", "end"))
         _, root = next(events)
@@ -389,11 +246,11 @@ def _elements(stream: BinaryIO, path: str) -> Iterator[Element]:
                 if element.tag == "page":
                     root.clear()
     except (ValueError, LookupError):
-        raise StageError(f"{path} is not a dump of MediaWiki: name another format") from None
+        raise StageError(f"{path} is not a MediaWiki dump: name another format") from None
 
 
-class _Taker(NamedTuple):
-    """Which columns hold what."""
+class _Columns(NamedTuple):
+    """The columns to read, by their role."""
 
     texts: list[str]
     doc_id: str | None
@@ -401,30 +258,34 @@ class _Taker(NamedTuple):
     label: str | None
 
     @property
-    def columns(self) -> list[str]:
-        """Every column that is read."""
+    def names(self) -> list[str]:
+        """The names of all columns to read."""
         return [*self.texts, *(c for c in (self.doc_id, self.split, self.label) if c)]
 
 
-def _taker(source: Source) -> _Taker:
+def _wanted_columns(source: Source) -> _Columns:
     texts = [source.text_column] if isinstance(source.text_column, str) else source.text_column
-    return _Taker(texts, source.id_column, source.split_column, source.label_column)
+    return _Columns(texts, source.id_column, source.split_column, source.label_column)
 
 
 def _check_columns(wanted: list[str], columns: Collection[str], path: str) -> None:
-    """Raise StageError unless each column that is wanted is there once."""
+    """Raise StageError unless each wanted column occurs once."""
     columns = list(columns)
     for name in wanted:
         if columns.count(name) != 1:
-            what = f"{columns.count(name)} columns" if name in columns else "no column"
+            found = f"{columns.count(name)} columns" if name in columns else "no column"
             raise StageError(
-                f"{path} has {what} '{name}' (it has: {', '.join(map(str, columns[:20]))}): "
-                "name its columns in the file of the corpus"
+                f"{path} has {found} '{name}' (it has: {', '.join(map(str, columns[:20]))}): "
+                "name its columns in the corpus file"
             )
 
 
 def given_split(name: str, place: str) -> str:
-    """Return the split that a source calls `name`; StageError where there is none."""
+    """Return the split that a source calls `name`.
+
+    Raises:
+        StageError: no split has that name; the message begins with `place`.
+    """
     try:
         return split_named(name)
     except ValueError as error:
@@ -432,18 +293,19 @@ def given_split(name: str, place: str) -> str:
 
 
 def _from_row(
-    row: dict[str, Any], take: _Taker, place: str, limit: int, losses: Losses
+    row: dict[str, Any], wanted: _Columns, location: str, limit: int, losses: Losses
 ) -> Iterator[Record]:
-    # Of several columns, some may be empty, such as the title of an article.
-    texts = [row[name] for name in take.texts if row.get(name) is not None]
+    # Some of several text columns may be empty, such as the title of an article.
+    texts = [row[name] for name in wanted.texts if row.get(name) is not None]
     if not texts or not all(isinstance(text, str) for text in texts):
-        losses.add("malformed", place, f"no text in {' or '.join(take.texts)}")
+        losses.add("malformed", location, f"no text in {' or '.join(wanted.texts)}")
         return
     doc_id, split, label = (
-        _value(row.get(name)) if name else None for name in (take.doc_id, take.split, take.label)
+        _value(row.get(name)) if name else None
+        for name in (wanted.doc_id, wanted.split, wanted.label)
     )
     if split is not None:
-        split = None if split in _NO_VALUE else given_split(split, place)
+        split = None if split in _NO_VALUE else given_split(split, location)
     if label in _NO_VALUE:
         losses.counts["no_label"] += 1
         label = None
@@ -457,7 +319,7 @@ def _from_row(
 
 
 def _value(cell: Any) -> str | None:
-    """Return a label, id or split as text, `1.0` as `1`; None where the cell is empty or NaN."""
+    """Return a label, id or split as text, `1.0` as `1`; None if the cell is empty or NaN."""
     if cell is None or cell != cell:
         return None
     text = cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell)

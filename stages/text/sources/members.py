@@ -1,4 +1,4 @@
-"""Files of folders and of archives: their names as people wrote them, and how to open them."""
+"""Files in folders and archives: their names in Unicode, and functions that open them."""
 
 import gzip
 import lzma
@@ -22,30 +22,30 @@ from stages.text.sources.formats import Losses
 
 ARCHIVES = re.compile(r"\.(zip|tar|t[gbx]z|tbz2|tar\.(gz|bz2|xz))$", re.IGNORECASE)
 OTHER_ARCHIVES = re.compile(r"\.(7z|rar|alz|egg|lzh|tar\.zst|tzst)$", re.IGNORECASE)
-# What macOS, Windows, Jupyter, editors and NAS boxes put beside the files that people see.
+# Files that macOS, Windows, Jupyter, editors and NAS devices create.
 HIDDEN = re.compile(
     r"(.*/)?(\.(?!\.?/)|__MACOSX/|~\$|[^/]*~(/|$)|#[^/]*#$|Thumbs\.db$|desktop\.ini$|\$RECYCLE\.BIN/"
     r"|System Volume Information/|lost\+found/|@eaDir/|__pycache__/).*",
     re.IGNORECASE | re.DOTALL,
 )
-# How files begin that are no text, whatever their names say, and what to do.
-_PACKED = "unpack it, or pack it as .zip or .tar.gz"
+# First bytes of files that are not text, what these files are, and what to do.
+_REPACK = "unpack it, or pack it as .zip or .tar.gz"
 _SIGNATURES = {
-    b"7z\xbc\xaf'\x1c": ("a 7z archive", _PACKED),
-    b"Rar!\x1a\x07": ("a RAR archive", _PACKED),
-    b"ALZ\x01": ("an ALZip archive", _PACKED),
-    b"PK\x03\x04": ("a zip archive, or a document of Excel or Word",
-                    "let its name end in .zip, or save it as CSV or text"),
+    b"7z\xbc\xaf'\x1c": ("a 7z archive", _REPACK),
+    b"Rar!\x1a\x07": ("a RAR archive", _REPACK),
+    b"ALZ\x01": ("an ALZip archive", _REPACK),
+    b"PK\x03\x04": ("a zip archive, or an Excel or Word document",
+                    "rename it to end in .zip, or save it as CSV or text"),
     b"PK\x05\x06": ("an empty zip archive", "pack it again"),
-    b"\x1f\x8b\x08": ("packed by gzip", "let its name end in .gz (.tar.gz)"),
-    b"BZh91AY&SY": ("packed by bzip2", "let its name end in .bz2 (.tar.bz2)"),
-    b"\xfd7zXZ\x00": ("packed by xz", "let its name end in .xz (.tar.xz)"),
-    b"\x28\xb5\x2f\xfd": ("packed by Zstandard", "let its name end in .zst"),
+    b"\x1f\x8b\x08": ("compressed with gzip", "rename it to end in .gz (.tar.gz)"),
+    b"BZh91AY&SY": ("compressed with bzip2", "rename it to end in .bz2 (.tar.bz2)"),
+    b"\xfd7zXZ\x00": ("compressed with xz", "rename it to end in .xz (.tar.xz)"),
+    b"\x28\xb5\x2f\xfd": ("compressed with Zstandard", "rename it to end in .zst"),
     b"%PDF-": ("a PDF", "save it as text"),
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": ("a document of old Excel, Word or Hangul",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": ("an old Excel, Word or Hangul document",
                                           "save it as CSV or text"),
 }  # fmt: skip
-_DAMAGES = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, tarfile.TarError,
+_DAMAGE = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, tarfile.TarError,
             zipfile.BadZipFile, pa.ArrowInvalid, ParseError, UnicodeError)  # fmt: skip
 
 Members = Iterator[tuple[str, Callable[[], BinaryIO]]]
@@ -53,24 +53,24 @@ Members = Iterator[tuple[str, Callable[[], BinaryIO]]]
 
 @contextmanager
 def explained(path: str) -> Iterator[None]:
-    """Turn what the damaged file at `path` raises into a sentence."""
+    """Turn exceptions from a damaged file into StageErrors that name its path."""
     try:
         yield
-    except _DAMAGES as error:
+    except _DAMAGE as error:
         raise StageError(
             f"{path} is damaged or cut short ({error}): fetch or pack it again"
         ) from None
     except OSError as error:
-        if error.errno is not None:  # a full disk, say, and no matter of what the file holds
+        if error.errno is not None:  # such as a full disk, and unrelated to the content
             raise
         raise StageError(f"{path} is damaged ({error}): fetch or pack it again") from None
 
 
 def refuse_other(start: bytes, path: str) -> None:
-    """Refuse a file that begins as an archive or a document of an office program does.
+    """Refuse a file that begins like an archive or an office document.
 
     Raises:
-        StageError: says what it is and what to do.
+        StageError: the file is one; the message says which, and what to do.
     """
     for signature, (what, advice) in _SIGNATURES.items():
         if start.startswith(signature):
@@ -78,21 +78,20 @@ def refuse_other(start: bytes, path: str) -> None:
 
 
 def folder_members(root: Path) -> Members:
-    """Yield the files of a folder in the order of their names.
+    """Yield the files of a folder in order of their names.
 
     Raises:
-        StageError: a link leads to nothing.
+        StageError: a link is broken.
     """
     found: list[tuple[str, Path]] = []
     for folder, _, files in os.walk(root, onerror=_refuse):
         for path in (Path(folder) / name for name in files):
-            name = _spelled(os.fsencode(path.relative_to(root).as_posix()))
+            name = _decoded_name(os.fsencode(path.relative_to(root).as_posix()))
             if path.is_file():
                 found.append((name, path))
             elif path.is_symlink() and not path.exists() and not HIDDEN.fullmatch(name):
                 raise StageError(
-                    f"{root}/{name} is a link to nothing: mend it, fetch what it leads to, or "
-                    "take it out"
+                    f"{root}/{name} is a broken link: repair it, fetch its target, or remove it"
                 )
     for name, path in sorted(found):
         yield name, lambda path=path: path.open("rb")
@@ -102,8 +101,8 @@ def _refuse(error: OSError) -> None:
     raise error
 
 
-def _spelled(raw: bytes, korean: bool | None = None) -> str:
-    """Return a name in form NFC: in UTF-8, or as Korean or Western Windows packs it."""
+def _decoded_name(raw: bytes, korean: bool | None = None) -> str:
+    """Decode a name from UTF-8 or the encoding of Korean or Western Windows, and return its NFC."""
     try:
         name = raw.decode()
     except UnicodeDecodeError:
@@ -119,7 +118,7 @@ def archive_members(archive: Path, losses: Losses) -> Members:
     """Yield the files of an archive.
 
     Raises:
-        StageError: it is damaged, or is another thing than its name says.
+        StageError: the archive is damaged, or has another format than its name says.
     """
     is_zip = archive.suffix.lower() == ".zip"
     with explained(str(archive)):
@@ -132,42 +131,42 @@ def archive_members(archive: Path, losses: Losses) -> Members:
                 refuse_other(start, str(archive))
             raise
         except NotImplementedError as error:
-            raise StageError(f"{archive} cannot be read ({error}): {_PACKED}") from None
+            raise StageError(f"{archive} cannot be read ({error}): {_REPACK}") from None
         with opened:
             yield from _zipped(opened, archive) if is_zip else _tarred(opened, archive, losses)
 
 
 def _zipped(opened: zipfile.ZipFile, archive: Path) -> Members:
-    # A short name alone may not tell whether it is Korean.
+    # A single short name may not show whether it is Korean.
     korean = looks_korean(b"".join(map(_raw_name, opened.infolist())))
     for info in opened.infolist():
-        name = _spelled(_raw_name(info), korean)
-        if info.create_system == 0:  # packed on Windows, some of whose programs write backslashes
+        name = _decoded_name(_raw_name(info), korean)
+        if info.create_system == 0:  # packed on Windows, where some programs write backslashes
             name = name.replace("\\", "/")
         if not name.endswith("/"):
             yield name, lambda info=info, name=name: _open_zipped(opened, info, f"{archive}/{name}")
 
 
 def _raw_name(info: zipfile.ZipInfo) -> bytes:
-    # Bit 11 says that the name is in UTF-8; without it, Python has read it as CP437.
+    # Bit 11 marks a name in UTF-8; Python decodes other names as CP437.
     return info.filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437")
 
 
 def _open_zipped(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: str) -> BinaryIO:
     if info.flag_bits & 1:
-        raise StageError(f"{path} has a password: {_PACKED} without one")
+        raise StageError(f"{path} has a password: {_REPACK} without one")
     try:
         return opened.open(info)
     except NotImplementedError as error:
         method = zipfile.compressor_names.get(info.compress_type, f"method {info.compress_type}")
         raise StageError(
-            f"{path} is packed by {method} and cannot be unpacked here ({error}): {_PACKED}"
+            f"{path} is compressed with {method} and cannot be read ({error}): {_REPACK}"
         ) from None
 
 
 def _tarred(opened: tarfile.TarFile, archive: Path, losses: Losses) -> Members:
     for member in opened:
-        name = _spelled(member.name.encode("utf-8", "surrogateescape")).removeprefix("./")
+        name = _decoded_name(member.name.encode("utf-8", "surrogateescape")).removeprefix("./")
         if member.isfile() or member.islnk():
             yield (
                 name,

@@ -1,4 +1,4 @@
-"""The running text of MediaWiki's markup."""
+"""Extract the running text from MediaWiki markup."""
 
 import functools
 import re
@@ -11,23 +11,23 @@ _WIKI_OPTION = re.compile(
     r"\|(?:(?:alt|link|lang|class|page|upright)=[^|]*"
     r"|(?:\d*x?\d+px|thumb|frame|left|right|center|섬네일|왼쪽|오른쪽|가운데)(?=\||$))"
 )
-# Every wiki knows the English word as well.
+# Every wiki also accepts the English word.
 _WIKI_REDIRECT = re.compile(r"\s*#\s*(?:redirect|넘겨주기)\b", re.IGNORECASE)
 
 
 class WikiNames(NamedTuple):
-    """What a wiki calls the namespaces whose links are not running text.
+    """Names of the namespaces of a wiki whose links are not running text.
 
     Attributes:
-        categories: names of the namespace of categories.
-        files: names of the namespace of files.
+        categories: names of the category namespace.
+        files: names of the file namespace.
     """
 
     categories: tuple[str, ...] = ("Category", "분류")
     files: tuple[str, ...] = ("File", "Image", "파일", "그림")
 
     def with_namespace(self, key: str | None, name: str | None) -> "WikiNames":
-        """Return the names with one that a dump lists under `siteinfo`."""
+        """Return the names extended by one that a dump lists in `siteinfo`."""
         if not name:
             return self
         match key:
@@ -39,7 +39,7 @@ class WikiNames(NamedTuple):
 
 
 def is_redirect(markup: str) -> bool:
-    """Return whether a page only sends its readers to another one."""
+    """Return whether a page is a redirect."""
     return _WIKI_REDIRECT.match(markup) is not None
 
 
@@ -48,19 +48,19 @@ _WIKI_NAMES = WikiNames()
 
 @functools.cache
 def _wiki_prefix(before: str, names: tuple[str, ...], after: str = "") -> re.Pattern[str]:
-    spelled = "|".join(re.escape(name).replace(r"\ ", "[ _]+") for name in names)
-    return re.compile(rf"{before}\s*(?:{spelled})\s*:{after}", re.IGNORECASE)
+    any_name = "|".join(re.escape(name).replace(r"\ ", "[ _]+") for name in names)
+    return re.compile(rf"{before}\s*(?:{any_name})\s*:{after}", re.IGNORECASE)
 
 
 def wiki_lines(markup: str, names: WikiNames = _WIKI_NAMES) -> list[str]:
-    """Return the lines of wiki markup that hold running text, without the markup."""
-    # Imported here: it costs a second, and only wiki text needs it.
+    """Return the lines of running text in wiki markup, without the markup."""
+    # Imported here because it takes a second and only wiki text needs it.
     from gensim.corpora.wikicorpus import filter_wiki
 
-    # gensim knows the English names alone.
+    # gensim knows only the English names.
     markup = _wiki_prefix(r"\[\[", names.categories).sub("[[Category:", markup)
     markup = _wiki_prefix(r"\[\[", names.files).sub("[[File:", markup)
-    # Of the pictures of a gallery, the captions stay.
+    # Keep the captions of the pictures in a gallery.
     picture = _wiki_prefix("^", names.files, r"[^|]*\.\w{2,4}\s*(?:\||$)")
     lines = (
         _WIKI_OPTION.sub("", picture.sub("", line)).strip()

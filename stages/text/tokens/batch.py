@@ -1,4 +1,4 @@
-"""Tokens of a batch of documents, and what is counted of them."""
+"""Tokens of a batch of documents, and their counts."""
 
 from typing import NamedTuple
 
@@ -10,13 +10,13 @@ from stages.text.contracts import SPLITS, TOKENS
 
 
 class Tokens(NamedTuple):
-    """Tokens of some documents.
+    """Tokens of a batch of documents.
 
     Attributes:
-        distinct: the tokens, each once.
-        ids: which of them stand in the text, one document after another.
-        sentence_lengths: tokens of each sentence; none is empty.
-        sentences: number of sentences of each document, of shape (documents,).
+        distinct: distinct tokens.
+        ids: index in `distinct` of each token, document after document, (tokens,).
+        sentence_lengths: number of tokens of each sentence, at least 1, (sentences,).
+        sentences: number of sentences of each document, (documents,).
     """
 
     distinct: pa.Array
@@ -26,15 +26,15 @@ class Tokens(NamedTuple):
 
 
 class TokenizedBatch(NamedTuple):
-    """Rows of the table `tokens`, and what is counted of them.
+    """Rows of the table `tokens`, and counts.
 
     Attributes:
-        rows: of the documents that have a token.
-        counts: columns `token`, each once; `train`, `validation` and `test`, how often it occurs
-            there; `documents` of the training split that it is in.
-        tokens: in each split, of shape (3,).
-        sentences: in each split, of shape (3,).
-        documents: in each split, of shape (3,).
+        rows: rows of the documents that have a token.
+        counts: columns `token`, distinct; `train`, `validation` and `test`, its count in each
+            split; `documents`, number of training documents that contain it.
+        tokens: number of tokens by split, (3,).
+        sentences: number of sentences by split, (3,).
+        documents: number of documents with a token by split, (3,).
     """
 
     rows: pa.Table
@@ -45,14 +45,14 @@ class TokenizedBatch(NamedTuple):
 
 
 def join_documents(documents: list[tuple[list[str], list[int]]]) -> Tokens:
-    """Return documents that are lists of tokens with the number of the sentence of each."""
+    """Join documents, each given as a list of tokens and the sentence number of each token."""
     words = pa.array([word for words, _ in documents for word in words], pa.string())
     encoded = words.dictionary_encode()
     lengths = np.array([len(words) for words, _ in documents])
     of_document = np.repeat(np.arange(len(documents)), lengths)
-    number = np.array([n for _, numbers in documents for n in numbers], dtype=np.int64)
+    sentence = np.array([n for _, numbers in documents for n in numbers], dtype=np.int64)
     begins = np.ones(len(words), dtype=bool)
-    begins[1:] = (number[1:] != number[:-1]) | (of_document[1:] != of_document[:-1])
+    begins[1:] = (sentence[1:] != sentence[:-1]) | (of_document[1:] != of_document[:-1])
     starts = np.flatnonzero(begins)
     return Tokens(
         encoded.dictionary,
@@ -63,7 +63,7 @@ def join_documents(documents: list[tuple[list[str], list[int]]]) -> Tokens:
 
 
 def count(documents: pa.Table, tokens: Tokens) -> TokenizedBatch:
-    """Put the tokens of some rows of `documents` into a table and count them."""
+    """Put the tokens of a batch of the table `documents` into a table and count them."""
     distinct, ids, sentence_lengths, sentences = tokens
     split = np.array([SPLITS.index(name) for name in documents["split"].to_pylist()])
     sentence_offsets = np.concatenate([[0], np.cumsum(sentences)]).astype(np.int32)
@@ -71,7 +71,7 @@ def count(documents: pa.Table, tokens: Tokens) -> TokenizedBatch:
     token_offsets = token_offsets[sentence_offsets]
     lengths = np.diff(token_offsets)
 
-    # By columns, with what one document says of one token added up.
+    # Counts by document and token, stored by token.
     in_documents = scipy.sparse.csr_array(
         (np.ones(len(ids), np.int32), ids, token_offsets), shape=(len(documents), len(distinct))
     ).tocsc()

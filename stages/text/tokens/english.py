@@ -1,13 +1,14 @@
 """English sentences, and words by the rules of the Penn Treebank.
 
-The rules are those of the Treebank's own script (MacIntyre 1995). Between two spaces they look at
-nothing but what stands there, and at whether a sentence ends with it; so every distinct string
-between spaces is tokenized once, and a text is put together from those.
+The rules are those of the Treebank's script (MacIntyre 1995). The tokens of a string between two
+spaces depend only on this string and on whether it ends a sentence. Therefore every distinct string
+is tokenized once, and texts are assembled from the results.
 
-Of 1,315,774 tokens of film reviews, 99.93 % are those of NLTK's TreebankWordTokenizer. The rest:
-typographic dashes, ellipses, quotation marks and apostrophes, which are read as the ASCII marks
-they stand for (`--`, `...`, quotes, clitics) where NLTK leaves them in the word; abbreviations that
-end a sentence (`etc.`, `Jr.`, `U.S.`), which keep their period; runs of four and more periods.
+Of 1,315,774 tokens of film reviews, 99.93 % equal those of NLTK's TreebankWordTokenizer. The rest
+are typographic dashes, ellipses, quotation marks and apostrophes, which are treated like their
+ASCII equivalents (`--`, `...`, quotes, clitics), while NLTK leaves them in the word; abbreviations
+that end a sentence (`etc.`, `Jr.`, `U.S.`), which keep their period; and runs of four or more
+periods.
 """
 
 import itertools
@@ -28,7 +29,7 @@ def _rules(*pairs: tuple[str, str]) -> list[Rule]:
     return [(re.compile(pattern), replacement) for pattern, replacement in pairs]
 
 
-# Applied in this order to lines that begin and end with a space; tokens are what spaces then part.
+# Applied in this order to lines that begin and end with a space; the result is split at spaces.
 RULES: list[Rule] = _rules(
     (r"[“„]|``", " `` "),
     ("”", '"'),
@@ -40,7 +41,7 @@ RULES: list[Rule] = _rules(
     # Punctuation; a comma or colon between digits belongs to the number.
     (r"([:,])(?!\d)", r" \1 "),
     (r"\.\.\.", " ... "),
-    # The names of C# and F# keep their mark.
+    # C# and F# keep their number sign.
     (r"[;@$%&?!\[\](){}<>]|(?<!(?<!\w)[A-Za-z])#|#(?=\w)", r" \g<0> "),
     (r"([^' ])' ", r"\1 ' "),
     ("--", " -- "),
@@ -48,7 +49,7 @@ RULES: list[Rule] = _rules(
     ("''|\"", " '' "),
     (r"([^' ])('[sSmMdD]|') ", r"\1 \2 "),
     (r"([^' ])('ll|'LL|'re|'RE|'ve|'VE|n't|N'T) ", r"\1 \2 "),
-    # Words grown together.
+    # Contractions of two words.
     (
         r"(?i)\b(can(?=not\b)|gim(?=me\b)|lem(?=me\b)|gon(?=na\b)|got(?=ta\b)|wan(?=na )"
         r"|d(?='ye\b)|more(?='n\b))",
@@ -65,8 +66,8 @@ def _set(words: str) -> frozenset[str]:
 
 
 CLITICS = _set("'s 'm 'd 'll 're 've 't 'n 'em")
-_GROWN_TOGETHER = _set("cannot gimme lemme gonna gotta wanna")
-# A period after these ends no sentence, unless (second set) a capital follows.
+_CONTRACTIONS = _set("cannot gimme lemme gonna gotta wanna")
+# A period after these does not end a sentence; after the second set it does if a capital follows.
 _TITLES = _set(
     "mr mrs ms dr prof st mt ft gen gov sen rep lt col capt sgt cpl cmdr adm maj rev hon pres supt "
     "messrs mme mlle jan feb mar apr jun jul aug sep sept oct nov dec vol vols pp ch fig "
@@ -78,30 +79,30 @@ _ABBREVIATIONS = _set(
 )
 _ENDING = re.compile(r"([.?!…]+)[\"')\]}»”’]*$")
 _OPENING = "\"'`([{<«“‘*-–—"
-# Words that a sentence often begins with: after an acronym, only they tell its end from a name.
+# Words that often begin a sentence: after an acronym, any other capitalized word may be a name.
 _STARTERS = _set(
     "the a an it its he she his her they their we i you this that these those there here what when "
     "where who why how if in on at as but and so then however also although while after before "
     "not no one some all my our your for with from most many"
 )
-# A string ends a sentence if this and how the next one begins (0 small, 1 with a capital, 2 with a
-# capital and a starter) add up to _ALWAYS.
+# A string ends a sentence if one of these and the value of the next string (0 lower case, 1
+# capital, 2 capitalized starter) add up to at least _ALWAYS.
 _NEVER, _BEFORE_A_STARTER, _BEFORE_A_CAPITAL, _ALWAYS = range(4)
-# Marks that cling to words, and are gone from them where punctuation is dropped.
+# Marks that are stripped from words if punctuation is dropped.
 _CLINGING = "*_~=/\\|^+-`´•·"
-# Programming languages that end with such marks: C++, C#, F#.
+# Programming languages whose names end with such marks: C++, C#, F#.
 _LANGUAGE = re.compile(r"[A-Za-z](?:\+\+|#)")
 
-# Distinct strings remembered; with more, memory would grow with the corpus.
-REMEMBERED = 400_000
+# Maximum number of distinct strings in the cache, so that memory does not grow with the corpus.
+MAX_CACHED = 400_000
 
 
 def split_tokens(chunks: list[str], final: bool) -> list[list[str]]:
-    """Return the tokens of each of some strings without spaces.
+    """Return the tokens of each string.
 
     Args:
-        chunks: the strings.
-        final: whether a sentence ends with them, so that a last period is a token of its own.
+        chunks: strings without spaces.
+        final: whether each string ends a sentence, so that a final period is a separate token.
     """
     if final:
         chunks = [
@@ -138,7 +139,7 @@ def _end_of_sentence(chunk: str) -> int:
 
 
 def _begin(chunk: str) -> int:
-    """Return 0 for a small letter, 1 for a capital or digit, 2 for a capital and a starter."""
+    """Return 0 for lower case, 1 for a capital or digit, 2 for a capitalized starter."""
     word = chunk if chunk[0].isalnum() else chunk.lstrip(_OPENING)
     if not (word[:1].isupper() or word[:1].isdigit()):
         return 0
@@ -146,51 +147,50 @@ def _begin(chunk: str) -> int:
 
 
 def _parts(texts: pa.Array) -> pa.ListArray:
-    """Return what stands between spaces; where a space is missing after a sentence it is added."""
+    """Split texts at spaces, after adding missing spaces between sentences."""
     texts = pc.replace_substring_regex(texts, r"(\p{Ll}{2}[.?!])(\p{Lu}\p{Ll})", r"\1 \2")
     return pc.split_pattern(texts, " ")
 
 
 class Tokenizer:
-    """Tokenizes batches of documents; remembers the strings it has seen.
+    """Tokenizes batches of documents; caches the strings it has seen.
 
     Args:
-        lowercase: whether tokens are in lower case.
-        keep_punctuation: whether tokens without a letter or digit stay.
+        lowercase: whether tokens are converted to lower case.
+        keep_punctuation: whether tokens without a letter or digit are kept.
     """
 
     def __init__(self, lowercase: bool, keep_punctuation: bool):
-        """Remember nothing yet."""
         self._lowercase = lowercase
         self._keep_punctuation = keep_punctuation
-        self._forget()
+        self._clear()
 
-    def _forget(self) -> None:
-        # String n between spaces: how it ends, how it begins, and its tokens inside a sentence
-        # (list 2 n) and at the end of one (list 2 n + 1).
-        self._number: dict[str, int] = {}
+    def _clear(self) -> None:
+        # For each string between spaces: its id n, how it ends and begins, and its tokens inside a
+        # sentence (list 2 n) and at the end of one (list 2 n + 1).
+        self._ids: dict[str, int] = {}
         self._ends = np.empty(0, np.int8)
         self._begins = np.empty(0, np.int8)
         self._offsets = np.zeros(1, np.int32)
         self._tokens = np.empty(0, np.int32)
-        # Tokens as they are asked for, and what they stand for by itself; -1 for no token.
-        self._token_number: dict[str, int] = {}
+        # The id of each token's normalized form, -1 if it is dropped; the ids of the forms.
+        self._token_ids: dict[str, int] = {}
         self._forms: dict[str, int] = {}
 
     def __call__(self, texts: pa.Array) -> Tokens:
-        """Return the tokens of some texts that are in form NFC with single spaces."""
-        which, is_final, documents = self._sentences(_parts(texts))
+        """Return the tokens of texts, which must be in NFC with single spaces."""
+        ids, is_final, documents = self._sentences(_parts(texts))
         lists = pa.ListArray.from_arrays(self._offsets, self._tokens)
-        taken = lists.take(pa.array(2 * which + is_final))
-        tokens, after = taken.values.to_numpy(), taken.offsets.to_numpy()[1:]
+        taken = lists.take(pa.array(2 * ids + is_final))
+        tokens, ends = taken.values.to_numpy(), taken.offsets.to_numpy()[1:]
 
         is_used = np.bincount(tokens, minlength=len(self._forms)) > 0
-        known = list(self._forms)
-        sentence_lengths = np.diff(after[is_final], prepend=0)
+        forms = list(self._forms)
+        sentence_lengths = np.diff(ends[is_final], prepend=0)
         of_document = np.repeat(np.arange(len(texts)), np.diff(documents))[is_final]
         filled = sentence_lengths > 0
         return Tokens(
-            pa.array([known[number] for number in np.flatnonzero(is_used)], pa.string()),
+            pa.array([forms[i] for i in np.flatnonzero(is_used)], pa.string()),
             (np.cumsum(is_used, dtype=np.int32) - 1)[tokens],
             sentence_lengths[filled],
             np.bincount(of_document[filled], minlength=len(texts)),
@@ -207,39 +207,37 @@ class Tokenizer:
         return [flat[a:b] for a, b in itertools.pairwise(last.tolist())]
 
     def _sentences(self, parts: pa.ListArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the number of each string, whether it ends a sentence, and documents' offsets."""
+        """Return the ids of strings, whether they end a sentence, and the documents' offsets."""
         encoded = parts.flatten().dictionary_encode()
         distinct = encoded.dictionary.to_numpy(zero_copy_only=False).tolist()
-        which = self._look_up(distinct)[encoded.indices.to_numpy()]
-        ends = self._ends[which]
-        begins = self._begins[which]
+        ids = self._look_up(distinct)[encoded.indices.to_numpy()]
+        ends = self._ends[ids]
+        begins = self._begins[ids]
         is_final = ends == _ALWAYS
         is_final[:-1] |= ends[:-1] + begins[1:] >= _ALWAYS
         documents = parts.offsets.to_numpy()
         is_final[documents[1:] - 1] = True
-        return which, is_final, documents
+        return ids, is_final, documents
 
     def _look_up(self, chunks: list[str]) -> np.ndarray:
-        """Return the numbers of some distinct strings."""
-        numbers = np.fromiter(
-            map(self._number.get, chunks, itertools.repeat(-1)), np.int32, len(chunks)
-        )
-        new = [chunks[place] for place in np.flatnonzero(numbers < 0)]
-        if len(self._number) + len(new) > REMEMBERED:
-            self._forget()
+        """Return the ids of distinct strings."""
+        ids = np.fromiter(map(self._ids.get, chunks, itertools.repeat(-1)), np.int32, len(chunks))
+        new = [chunks[i] for i in np.flatnonzero(ids < 0)]
+        if len(self._ids) + len(new) > MAX_CACHED:
+            self._clear()
             new = chunks
         if new:
-            self._learn(new)
-            numbers = np.fromiter(map(self._number.__getitem__, chunks), np.int32, len(chunks))
-        return numbers
+            self._cache(new)
+            ids = np.fromiter(map(self._ids.__getitem__, chunks), np.int32, len(chunks))
+        return ids
 
-    def _learn(self, chunks: list[str]) -> None:
-        """Remember some strings that are not known yet."""
-        # Half of the distinct strings are plain words, which no rule but one can change.
-        is_plain = [c.isalnum() and c.lower() not in _GROWN_TOGETHER for c in chunks]
+    def _cache(self, chunks: list[str]) -> None:
+        """Tokenize strings and add them to the cache."""
+        # Half of the distinct strings are plain words, which only the rule of contractions changes.
+        is_plain = [c.isalnum() and c.lower() not in _CONTRACTIONS for c in chunks]
         plain = list(itertools.compress(chunks, is_plain))
         marked = list(itertools.compress(chunks, map(operator.not_, is_plain)))
-        # Only a period makes a difference between inside a sentence and at its end.
+        # Only strings with a final period have other tokens at the end of a sentence.
         final = [chunk for chunk in marked if _FINAL_PERIOD.search(chunk)]
         at_end = dict(zip(final, split_tokens(final, final=True), strict=True))
 
@@ -247,29 +245,29 @@ class Tokenizer:
         inside = [*([chunk] for chunk in plain), *split_tokens(marked, final=False)]
         both = zip(inside, map(at_end.get, chunks, inside), strict=True)
         lists = list(itertools.chain.from_iterable(both))
-        tokens = self._numbers_of(list(itertools.chain.from_iterable(lists)))
+        tokens = self._ids_of_tokens(list(itertools.chain.from_iterable(lists)))
         kept = np.concatenate([[0], np.cumsum(tokens >= 0, dtype=np.int32)])
         offsets = kept[np.cumsum(np.fromiter(map(len, lists), np.int32, len(lists)))]
 
         ends = [*([_NEVER] * len(plain)), *map(_end_of_sentence, marked)]
-        self._number.update(zip(chunks, itertools.count(len(self._number))))
+        self._ids.update(zip(chunks, itertools.count(len(self._ids))))
         self._ends = np.append(self._ends, np.array(ends, np.int8))
         self._begins = np.append(self._begins, np.array([_begin(c) for c in chunks], np.int8))
         self._offsets = np.append(self._offsets, self._offsets[-1] + offsets)
         self._tokens = np.append(self._tokens, tokens[tokens >= 0])
 
-    def _numbers_of(self, tokens: list[str]) -> np.ndarray:
-        known, forms = self._token_number, self._forms
+    def _ids_of_tokens(self, tokens: list[str]) -> np.ndarray:
+        ids, forms = self._token_ids, self._forms
         for token in dict.fromkeys(tokens):
-            if token not in known:
-                form = token if self._keep_punctuation else _bare(token)
+            if token not in ids:
+                form = token if self._keep_punctuation else _without_marks(token)
                 form = form.lower() if self._lowercase else form
-                known[token] = forms.setdefault(form, len(forms)) if form else -1
-        return np.fromiter(map(known.__getitem__, tokens), np.int32, len(tokens))
+                ids[token] = forms.setdefault(form, len(forms)) if form else -1
+        return np.fromiter(map(ids.__getitem__, tokens), np.int32, len(tokens))
 
 
-def _bare(token: str) -> str:
-    """Return a token without the marks that cling to it; nothing where no letter or digit is."""
+def _without_marks(token: str) -> str:
+    """Return a token without surrounding marks, or nothing if it has no letter or digit."""
     if token.isalnum() or token in PLACEHOLDERS.values():
         return token
     token = token.lstrip(_CLINGING)

@@ -1,4 +1,4 @@
-"""Korean sentences and morphemes, by Kiwi (Lee 2024)."""
+"""Korean sentences and morphemes by Kiwi (Lee 2024)."""
 
 import re
 import tempfile
@@ -22,7 +22,7 @@ _CONTENT = (
 )
 CONTENT = frozenset(_CONTENT.split())
 PUNCTUATION = frozenset(_PUNCTUATION.split())
-# Runs of jamo (ㅋㅋㅋ, ㅠㅠ) and emoticons (^^, :), -_-) are tokens of their own, tagged W_EMOJI.
+# Runs of jamo (ㅋㅋㅋ, ㅠㅠ) and emoticons (^^, :), -_-) are single tokens, tagged W_EMOJI.
 _EMOTICON = re.compile(
     r"[ㄱ-ㅎㅏ-ㅣ]{2,}|<(?:url|email|number)>|\^[_.oㅁㅇ-]?\^|[-=ㅡ][_.]+[-=ㅡ]|[TㅜㅠOo;>][_.][TㅜㅠOo;<]"
     r"|(?<![\w:;])[:;=8xX][-']?[)(DPp3](?!\w)|>[_.]?<|♡+|♥+|☆+|★+"
@@ -33,30 +33,29 @@ class Tokenizer:
     """Tokenizes batches of documents.
 
     Args:
-        dictionary: file of words that Kiwi shall know, a line each: word, tab, tag.
-        morphemes: `content` keeps words that carry meaning, `all` everything.
+        dictionary: user dictionary of Kiwi, one word per line: word, tab, tag.
+        morphemes: morphemes to keep: `content`, those that carry meaning, or `all`.
         part_of_speech: whether a token ends with its tag, as in 영화/NNG.
-        correct_typos: whether what looks mistyped is read as what was probably meant.
-        correct_spacing: whether words are spaced anew before they are analysed.
-        lowercase: whether Latin letters are in lower case.
-        keep_punctuation: whether punctuation stays where all morphemes do.
-        workers: threads of Kiwi.
+        correct_typos: whether probable typing errors are corrected.
+        correct_spacing: whether the spacing of words is corrected before the analysis.
+        lowercase: whether Latin letters are converted to lower case.
+        keep_punctuation: whether punctuation is kept if all morphemes are.
+        workers: number of Kiwi's threads.
 
     Raises:
-        StageError: a line of the dictionary has another form.
+        StageError: a line of the dictionary is not word, tab, tag.
     """
 
     def __init__(
         self, dictionary: Path, morphemes: str, part_of_speech: bool, correct_typos: bool,
         correct_spacing: bool, lowercase: bool, keep_punctuation: bool, workers: int,
     ):  # fmt: skip
-        """Load the model."""
-        # Imported here: it costs a second and 300 MB, and only Korean needs it.
+        # Imported here because it takes a second and 300 MB, and only Korean needs it.
         from kiwipiepy import Kiwi
 
         self._kiwi = Kiwi(num_workers=workers)
         try:
-            # Kiwi reads UTF-8 without a mark only; editors write other things too.
+            # Kiwi reads only UTF-8 without a byte order mark; editors write other encodings, too.
             with dictionary.open("rb") as file, tempfile.NamedTemporaryFile() as plain:
                 text = decoded(file, None, None, _refuse_lines(dictionary))
                 plain.write(unicodedata.normalize("NFC", text.read()).encode())
@@ -74,7 +73,7 @@ class Tokenizer:
         self._keep_punctuation = keep_punctuation
 
     def __call__(self, batches: Iterable[pa.Array]) -> Iterator[Tokens]:
-        """Yield the tokens of each batch of texts in turn; Kiwi works ahead meanwhile."""
+        """Yield the tokens of each batch of texts; Kiwi processes later texts meanwhile."""
         sizes: list[int] = []
 
         def texts() -> Iterator[str]:
@@ -95,7 +94,7 @@ class Tokenizer:
                 done, batch = done + 1, []
 
     def _finish(self, document: list[Any]) -> tuple[list[str], list[int]]:
-        """Return the tokens of a document and the number of the sentence of each."""
+        """Return the tokens of a document and the sentence number of each."""
         words, sentences = [], []
         for token in document:
             tag = token.tag
