@@ -26,7 +26,7 @@ lint: .venv/installed ## Check style, docstrings and the rules on imports
 
 clean: ## Delete the environment and the outputs of the stages (DVC's cache stays)
 	rm -rf .venv data/text data/embedding data/sequence data/clustering data/music
-	rm -rf reports/index.html reports/pages reports/validation reports/curves
+	rm -rf reports/index.html reports/pages reports/headlines reports/validation reports/curves
 
 # --no-deps: the lock file lists all dependencies except PyAudio, which tinysoundfont does not need
 # here. torch is installed again with dependencies, because its GPU build needs further packages.

@@ -51,6 +51,8 @@ COMMANDS = {
     ].items()
     if name.startswith("render_")
 }
+# As long as the longest path of a table.
+THINGS = Path("data/sequence/solve_adding_problem/lstm_peephole/list_of_things.parquet")
 METRICS, DATA, CURVES = Path("reports/metrics"), Path("data"), Path("reports/curves")
 SPLITS = ("train", "validation", "test")
 TRAINING = {
@@ -102,7 +104,7 @@ def write_inputs() -> None:
         write()
     things = Contract(pa.schema([pa.field("n", pa.int64(), nullable=False)]))
     with Staging(Path("reports/validation/train_embedding/cbow.json")) as staging:
-        table = staging.table(Path("data/things.parquet"), things)
+        table = staging.table(THINGS, things)
         table.write(pa.table({"n": [1, 2]}))
 
 
@@ -141,11 +143,13 @@ def write_text() -> None:
         },
         split_unit="document",
         given_splits=["test"],
+        drawn_splits=["train", "validation"],
         documents={"total": 2, "train": 1, "validation": 0, "test": 1},
         groups=1,
         labels=1,
         dropped={"too_short": 4},
         changed={"markup": 3, "cut": 0},
+        left_out={"link": 2, "hidden_file": 0},
         examples=[f"m.csv line 2: {HOSTILE}"],
     )  # fmt: skip
     tokenized = TokenizeMetrics(

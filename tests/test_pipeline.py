@@ -250,7 +250,7 @@ def test_tables_have_the_columns_of_their_contracts(finished_project):
 
 
 def test_one_value_changed_runs_only_its_dependents(finished_project):
-    set_params(finished_project / "params.yaml", {"embedding.models.skipgram.window": 4})
+    set_params(finished_project / "params.yaml", {"embedding.train_embedding.skipgram.window": 4})
     done = run(finished_project, "flows", "everything")
     assert done.returncode == 0, done.stdout
     outcome = dict(re.findall(r"^[\d:]+ +(\S+) +(cached|done in)", done.stdout, re.MULTILINE))
@@ -263,13 +263,17 @@ def test_one_value_changed_runs_only_its_dependents(finished_project):
         "train_language_model@lstm_peephole",
         "classify_documents@rnn",
         "classify_documents@lstm_peephole",
-        "gather_points",
+        "embed_documents",
         "cluster@words",
         "cluster@documents",
         "project@words",
         "project@documents",
         "summarize",
-        "render_report",
+        "render_embedding",
+        "render_sequence",
+        "render_clustering",
+        "render_validation",
+        "render_index",
     }
 
 
@@ -324,7 +328,7 @@ def test_the_stage_of_the_contributors_guide_runs(finished_project, tmp_path):
     assert done.returncode == 0, done.stdout
     counts = pq.read_table(project / "data/text/sentence_counts.parquet").to_pylist()
     tokenized = json.loads((finished_project / "reports/metrics/tokenize.json").read_text())
-    assert [row["split"] for row in counts] == ["train", "validation", "test"]
+    assert {row["split"] for row in counts} == {"train", "validation", "test"}
     assert all(0 < row["sentences"] <= tokenized["sentences"][row["split"]] for row in counts)
 
 
@@ -334,12 +338,14 @@ def test_one_parameter_switches_the_corpus_and_the_cache_restores_it(finished_pr
         subprocess.run([*git, *command], cwd=finished_project, check=True)
     vocabulary = finished_project / "data/text/vocabulary.parquet"
     before = vocabulary.read_bytes()
-    korean = run(finished_project, "dvc", "exp", "run", "-S", "corpus=kiwi_manual", "describe")
+    korean = run(
+        finished_project, "dvc", "exp", "run", "-S", "corpus=kiwi_manual", "profile_corpus"
+    )
     assert korean.returncode == 0, korean.stdout
     assert "형태소" in pq.read_table(vocabulary)["token"].to_pylist()
-    back = run(finished_project, "dvc", "exp", "run", "-S", "corpus=tiny", "describe")
+    back = run(finished_project, "dvc", "exp", "run", "-S", "corpus=tiny", "profile_corpus")
     assert back.returncode == 0, back.stdout
-    for stage in ("collect", "tokenize", "describe"):
+    for stage in ("collect", "tokenize", "profile_corpus"):
         assert f"Stage '{stage}' is cached - skipping run" in back.stdout
     assert vocabulary.read_bytes() == before
 

@@ -138,7 +138,6 @@ def main(
 
 def _card(collected: CollectMetrics, tokenized: TokenizeMetrics) -> Table:
     corpus = collected.corpus
-    given = collected.given_splits
     facts = {
         "corpus": f"{corpus.title} (conf/corpus/{corpus.name}.yaml)",
         "source": "; ".join(corpus.sources),
@@ -150,12 +149,19 @@ def _card(collected: CollectMetrics, tokenized: TokenizeMetrics) -> Table:
         "tokens": number(tokenized.tokens["total"]),
         "articles or files": number(collected.groups),
         "labels": number(collected.labels),
-        "splits": f"{' and '.join(given)} as the corpus brings them; the rest "
-        f"{DRAWN[collected.split_unit]}"
-        if given
-        else DRAWN[collected.split_unit],
+        "splits": _origin_of_splits(collected),
     }
     return Table("The corpus.", ["", "what it is"], [[k, v] for k, v in facts.items()])
+
+
+def _origin_of_splits(collected: CollectMetrics) -> str:
+    drawn = DRAWN[collected.split_unit]
+    if not collected.given_splits:
+        return drawn
+    *others, last = collected.given_splits
+    given = f"{', '.join(others)} and {last}" if others else last
+    rest = f"; the rest {drawn}" if collected.drawn_splits else ""
+    return f"{given} as the corpus brings them{rest}"
 
 
 def _losses(collected: CollectMetrics, tokenized: TokenizeMetrics) -> list[Block]:

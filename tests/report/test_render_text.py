@@ -17,7 +17,8 @@ def test_the_page_says_what_became_of_the_corpus(inputs):
     card, dropped, changed, _, first = corpus.blocks
     given = "test as the corpus brings them; the rest drawn one by one"
     assert ["splits", given] in card.rows
-    assert [row[1] for row in dropped.rows] == ["4", "0"]
+    assert [row[1] for row in dropped.rows] == ["4", "0", "2"]
+    assert dropped.rows[2][0] == "links inside an archive"
     assert changed.rows == [["markup removed", "3"]]
     assert first.text == f"m.csv line 2: {HOSTILE}"
     assert [row[-1] for row in splits.blocks[0].rows] == ["100.0%", "–", "50.0%"]
@@ -26,6 +27,14 @@ def test_the_page_says_what_became_of_the_corpus(inputs):
     assert words.blocks[2].rows == [[HOSTILE, "3", "2"], ["is", "2", "1"], ["so", "1", "1"]]
     assert labels.blocks[0].rows == [["a", f"{HOSTILE}, so"], ["b", "is"]]
     assert examples.blocks[2].text == f"{HOSTILE} · is | so"
+
+
+def test_a_corpus_that_brings_all_splits_has_no_rest_to_draw(inputs):
+    path = METRICS / "collect.json"
+    splits = {"given_splits": ["train", "validation", "test"], "drawn_splits": []}
+    write_metrics(path, read_metrics(path, CollectMetrics).model_copy(update=splits))
+    card = content("render_text").sections[0].blocks[0]
+    assert ["splits", "train, validation and test as the corpus brings them"] in card.rows
 
 
 def test_a_corpus_without_changes_says_so(inputs):

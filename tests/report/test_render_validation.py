@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from page_inputs import PARAMS, content
+from page_inputs import PARAMS, THINGS, content
 
 from stages.core.errors import StageError
 
@@ -11,7 +11,7 @@ def test_results_are_counted_and_shown_as_data_docs(inputs):
     page = content("render_validation")
     assert page.summary.startswith("3 of 3 expectations about 1 tables were met")
     table, details = page.sections[0].blocks[0], page.sections[1].blocks[0]
-    assert table.rows == [["data/things.parquet", "train_embedding@cbow", "3", "3"]]
+    assert table.rows == [[str(THINGS), "train_embedding@cbow", "3", "3"]]
     assert "values must never be null" in details.html
     assert " id=" not in details.html
 
