@@ -52,8 +52,8 @@ TINY = {
 }
 
 
-# One sparse, one predictive and one count-based model run through every stage; the tests of the room
-# cover all kinds.
+# One sparse, one predictive and one count-based model run through every stage; tests/embedding
+# covers all kinds.
 KEPT = {"embedding.train_embedding": ["onehot", "skipgram", "glove"]}
 
 

@@ -20,7 +20,7 @@ from stages.core.outputs import Output, Table
 from stages.core.params import Params
 from stages.metrics.cluster import ClusterMetrics
 
-WORDS_IN_A_NAME = 4
+WORDS_PER_NAME = 4
 # The silhouette compares all pairs of points, so larger sets are sampled.
 SILHOUETTE_POINTS = 3_000
 
@@ -36,7 +36,7 @@ class ClusterParams(Params):
 def centre_words(centres: np.ndarray, words: Points) -> list[list[str]]:
     """Return the words nearest to each centre by cosine, nearest first."""
     cosines = centres @ words.vectors.T  # (clusters, words)
-    nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :WORDS_IN_A_NAME]
+    nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :WORDS_PER_NAME]
     return [[words.names[row] for row in rows] for rows in nearest]
 
 

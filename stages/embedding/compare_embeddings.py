@@ -10,7 +10,7 @@ from stages.core.errors import StageError
 from stages.core.outputs import Output, Table
 from stages.core.params import Params
 from stages.embedding.contracts import COMPARISON
-from stages.embedding.evaluation.scores import FEWEST_ITEMS, interval, samples
+from stages.embedding.evaluation.scores import MIN_ITEMS, interval, samples
 from stages.metrics.compare_embeddings import CompareEmbeddingsMetrics
 
 ITEM = ["test", "part", "item"]
@@ -48,7 +48,7 @@ def compare(item_scores: dict[str, pd.DataFrame], n: int, seed: int) -> pd.DataF
         shared = next(iter(items_of.values())).index
         for items in items_of.values():
             shared = shared[shared.isin(items.index)]
-        if len(shared) < FEWEST_ITEMS:
+        if len(shared) < MIN_ITEMS:
             rows += [(test, model, len(shared), *[None] * 5) for model in items_of]
             continue
         sampled = {model: samples(items.loc[shared], n, seed) for model, items in items_of.items()}

@@ -21,7 +21,7 @@ from stages.embedding.contracts import (
 )
 from stages.embedding.evaluation.evaluation_sets import analogy_sets, similarity_sets
 from stages.embedding.evaluation.items import (
-    FIRST,
+    TOP_K,
     cloze_test,
     score_analogies,
     score_cloze,
@@ -131,7 +131,7 @@ def baselines(
         "similarity": 0.0,
         "analogies": 1 / max(len(space.words) - 3, 1),
         "outliers": float((1 / (sizes + 1)).mean()) if len(sizes) else 0.0,
-        **{cloze_test(k): float((answers < k).mean()) for k in FIRST if len(answers)},
+        **{cloze_test(k): float((answers < k).mean()) for k in TOP_K if len(answers)},
     }
 
 

@@ -84,16 +84,16 @@ def test_changed_sees_params_outputs_inputs_and_commands(done):
 
 def test_a_tidy_lock_has_the_stages_and_the_order_of_dvc_yaml(done):
     lock = Path("dvc.lock")
-    whole = lock.read_text()
-    head, *entries = re.split(r"^(?=  \S)", whole, flags=re.MULTILINE)
-    gone = "  train@glove:\n    cmd: python -m stages embedding.train data/documents data/glove\n"
-    lock.write_text("".join([head, gone, *reversed(entries)]))
+    before = lock.read_text()
+    head, *entries = re.split(r"^(?=  \S)", before, flags=re.MULTILINE)
+    removed = "  train@glove:\n    cmd: python -m stages embedding.train data/documents\n"
+    lock.write_text("".join([head, removed, *reversed(entries)]))
     graph = Graph()
     assert not any(map(graph.changed, graph.stages))
     graph.tidy_locks()
     names = re.findall(r"^  (\S+):$", lock.read_text(), flags=re.MULTILINE)
     assert names == ["collect", "train@cbow", "train@skipgram", "compose", "score", "render"]
-    assert yaml.safe_load(lock.read_text()) == yaml.safe_load(whole)
+    assert yaml.safe_load(lock.read_text()) == yaml.safe_load(before)
     assert not any(map(graph.changed, graph.stages))
     tidy = lock.read_bytes()
     dvc(done.folder, "repro", "-q", "--force")

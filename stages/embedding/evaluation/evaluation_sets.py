@@ -34,8 +34,8 @@ def similarity_sets(own: Path, known: Collection[str]) -> dict[str, pd.DataFrame
         read[name] = pd.read_csv(
             datapath(file), sep="\t", comment="#", header=None, names=PAIR_COLUMNS
         )
-    read |= _own_sets(own, PAIR_COLUMNS)
-    sets = {name: _prepared(table, PAIR_COLUMNS[:2], known) for name, table in read.items()}
+    read |= _user_sets(own, PAIR_COLUMNS)
+    sets = {name: _normalize(table, PAIR_COLUMNS[:2], known) for name, table in read.items()}
     # Every model finds a word identical to itself.
     return {name: table[table["word_a"] != table["word_b"]] for name, table in sets.items()}
 
@@ -54,15 +54,15 @@ def analogy_sets(own: Path, known: Collection[str]) -> dict[str, pd.DataFrame]:
         else:
             rows.append([*line.split(), section])
     read = {"analogies": pd.DataFrame(rows, columns=[*ANALOGY_COLUMNS, SECTION])}
-    read |= _own_sets(own, ANALOGY_COLUMNS)
+    read |= _user_sets(own, ANALOGY_COLUMNS)
     sets = {}
     for name, table in read.items():
         with_section = table if SECTION in table else table.assign(**{SECTION: name})
-        sets[name] = _prepared(with_section, ANALOGY_COLUMNS, known)
+        sets[name] = _normalize(with_section, ANALOGY_COLUMNS, known)
     return sets
 
 
-def _prepared(table: pd.DataFrame, words: list[str], known: Collection[str]) -> pd.DataFrame:
+def _normalize(table: pd.DataFrame, words: list[str], known: Collection[str]) -> pd.DataFrame:
     """Return a set with words spelled as in the corpus, without duplicate questions."""
 
     def spell(word: str) -> str:
@@ -73,7 +73,7 @@ def _prepared(table: pd.DataFrame, words: list[str], known: Collection[str]) -> 
     return table.assign(**spelled).drop_duplicates(words, ignore_index=True)
 
 
-def _own_sets(folder: Path, columns: list[str]) -> dict[str, pd.DataFrame]:
+def _user_sets(folder: Path, columns: list[str]) -> dict[str, pd.DataFrame]:
     """Return the CSV files of a folder that have the given columns, by their names.
 
     Raises:

@@ -14,10 +14,10 @@ from stages.embedding.evaluation.prediction import (
 from stages.embedding.evaluation.space import Space
 
 # A cloze question counts as solved if its answer is among the first k guesses.
-FIRST = [1, 5, 20]
-AT_ONCE = 256
+TOP_K = [1, 5, 20]
+BATCH_QUESTIONS = 256
 # Minimal number of words of a label that form a group for outlier detection.
-FEWEST_OF_LABEL = 3
+MIN_LABEL_WORDS = 3
 
 
 def cloze_test(k: int) -> str:
@@ -52,12 +52,12 @@ def score_analogies(name: str, questions: pd.DataFrame, space: Space) -> pd.Data
     known = questions[is_covered]
     rows = np.array([known[name].map(space.row_of) for name in ANALOGY_COLUMNS], dtype=int)
     predictions = np.zeros(len(known))
-    for start in range(0, len(known), AT_ONCE):
-        a, b, c, d = rows[:, start : start + AT_ONCE]
+    for start in range(0, len(known), BATCH_QUESTIONS):
+        a, b, c, d = rows[:, start : start + BATCH_QUESTIONS]
         cosines = space.cosines(space.units[b] - space.units[a] + space.units[c])
         for excluded in (a, b, c):
             cosines[np.arange(len(a)), excluded] = -np.inf
-        predictions[start : start + AT_ONCE] = chance_among_first(cosines, d, 1)
+        predictions[start : start + BATCH_QUESTIONS] = chance_among_first(cosines, d, 1)
     items = known[ANALOGY_COLUMNS].agg(" ".join, axis=1) if len(known) else []
     return _rows(name, ACCURACY, part=known[SECTION], item=items, prediction=predictions)
 
@@ -66,11 +66,11 @@ def score_cloze(
     questions: list[ClozeQuestion], window: int, predictor: Predictor, space: Space
 ) -> pd.DataFrame:
     """Score cloze questions by the probability that the answer is among the first guesses."""
-    hits = answer_cloze(questions, window, FIRST, predictor, space)
+    hits = answer_cloze(questions, window, TOP_K, predictor, space)
     items = [str(index) for index in range(len(questions))]
     return pd.concat(
         _rows(cloze_test(k), ACCURACY, item=items, prediction=hits[:, column])
-        for column, k in enumerate(FIRST)
+        for column, k in enumerate(TOP_K)
     )
 
 
@@ -88,7 +88,7 @@ def score_outliers(label_words: pd.DataFrame, space: Space) -> pd.DataFrame:
     groups = {label: rows["token"].tolist() for label, rows in known.groupby("label", sort=False)}
     parts, items, predictions = [], [], []
     for label, words in groups.items():
-        if len(words) < FEWEST_OF_LABEL:
+        if len(words) < MIN_LABEL_WORDS:
             continue
         others = [w for other in groups.values() for w in other if w not in words]
         for outlier in dict.fromkeys(others):

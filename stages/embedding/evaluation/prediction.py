@@ -15,10 +15,10 @@ from stages.embedding.evaluation.space import Space, to_table
 from stages.embedding.models.model import Model
 
 # Lengths in words of the shortest sentence to ask about and the longest to show.
-SHORTEST, LONGEST_SHOWN = 6, 20
+MIN_WORDS, MAX_SHOWN = 6, 20
 # Words with a greater share of the text are not shown, because they occur near every word.
 COMMON_SHARE = 0.001
-AT_ONCE = 128
+BATCH_QUESTIONS = 128
 
 
 class ClozeQuestion(NamedTuple):
@@ -51,7 +51,7 @@ def draw_cloze(
         for group in range(file.metadata.num_row_groups):
             words, starts, lengths = _sentences(file, group, split)
             is_candidate = pc.is_in(words, value_set=known).to_numpy(zero_copy_only=False)
-            is_candidate &= np.repeat(lengths >= SHORTEST, lengths)
+            is_candidate &= np.repeat(lengths >= MIN_WORDS, lengths)
             candidates.append((group, np.flatnonzero(is_candidate)))
         total = sum(len(indices) for _, indices in candidates)
         draw = np.random.default_rng(seed)
@@ -165,8 +165,8 @@ def answer_cloze(
         Probabilities, (questions, values of k); 0 if the model does not know the answer.
     """
     hits = np.zeros((len(questions), len(first)))
-    for start in range(0, len(questions), AT_ONCE):
-        part = questions[start : start + AT_ONCE]
+    for start in range(0, len(questions), BATCH_QUESTIONS):
+        part = questions[start : start + BATCH_QUESTIONS]
         answers = np.array([space.row_of.get(q.sentence[q.gap], -1) for q in part])
         scores = predictor.scores([context_of(question, window) for question in part])
         for column, k in enumerate(first):
@@ -198,7 +198,7 @@ def cloze_examples(
     short = [
         question
         for question in questions
-        if len(question.sentence) <= LONGEST_SHOWN and question.sentence[question.gap] not in common
+        if len(question.sentence) <= MAX_SHOWN and question.sentence[question.gap] not in common
     ]
     shown = np.unique(np.linspace(0, len(short) - 1, n).astype(int)) if short else []
     rows = []

@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 from stages.embedding.contracts import ACCURACY
 
 # A test with fewer items has no score.
-FEWEST_ITEMS = 3
+MIN_ITEMS = 3
 
 
 class Interval(NamedTuple):
@@ -56,4 +56,4 @@ def interval(sampled: np.ndarray) -> Interval:
 
 def score(items: pd.DataFrame, n: int, seed: int) -> Interval:
     """Return the score of a test with its interval; None if there are too few items."""
-    return interval(samples(items, n, seed)) if len(items) >= FEWEST_ITEMS else NONE
+    return interval(samples(items, n, seed)) if len(items) >= MIN_ITEMS else NONE

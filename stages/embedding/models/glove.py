@@ -19,7 +19,7 @@ from stages.embedding.models.training_text import TrainingText, Vocabulary
 # The word and context vectors of a group of this size roughly fit into a processor's L2 cache. At
 # most one thread per group can train at a time.
 GROUP_WORDS = 4096
-FEWEST_GROUPS, MOST_GROUPS = 8, 64
+MIN_GROUPS, MAX_GROUPS = 8, 64
 # Number of counts saved with the vectors, to compare them with the dot products.
 SAMPLED_COUNTS = 20_000
 
@@ -79,7 +79,7 @@ class Weights(NamedTuple):
 
 def groups_for(n_words: int) -> int:
     """Return the number of groups of words, chosen so that the vectors of a block fit a cache."""
-    return min(max(n_words // GROUP_WORDS, FEWEST_GROUPS), MOST_GROUPS, n_words)
+    return min(max(n_words // GROUP_WORDS, MIN_GROUPS), MAX_GROUPS, n_words)
 
 
 def arrange(

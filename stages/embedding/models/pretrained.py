@@ -49,7 +49,7 @@ NUMBER = re.compile(rb"[-+]?\d*\.?\d+(e[-+]?\d+)?", re.IGNORECASE)
 NOTES = {
     "words_with_spaces": "contain spaces",
     "words_not_utf8": "are not UTF-8 and equal no word of the corpus",
-    "repeated_words": "repeat a word of the corpus, of which the first counts",
+    "repeated_words": "repeat a word of the corpus (the first one is used)",
 }
 
 
@@ -96,9 +96,9 @@ def read_vectors(path: Path, words: list[str]) -> tuple[dict[str, np.ndarray], d
     elif path.suffix not in SUFFIXES:
         raise StageError(f"{path}: the name of a file of vectors must end in {', '.join(SUFFIXES)}")
     elif path.suffix == ".bin":
-        found, counts = _pick(_binary_entries(path, targets))
+        found, counts = _collect(_binary_entries(path, targets))
     else:
-        found, counts = _pick(_text_entries(path, targets))
+        found, counts = _collect(_text_entries(path, targets))
 
     vectors = {}
     for word, (exact, spelled) in forms.items():
@@ -117,7 +117,7 @@ def read_vectors(path: Path, words: list[str]) -> tuple[dict[str, np.ndarray], d
 Entry = tuple[bytes, np.ndarray | None]
 
 
-def _pick(entries: Iterator[Entry]) -> tuple[dict[bytes, np.ndarray], dict[str, int]]:
+def _collect(entries: Iterator[Entry]) -> tuple[dict[bytes, np.ndarray], dict[str, int]]:
     """Return the first vector of each target word, and counts of all entries."""
     found: dict[bytes, np.ndarray] = {}
     counts = {"words_in_file": 0, **dict.fromkeys(NOTES, 0)}
@@ -228,7 +228,7 @@ def _binary_entries(path: Path, targets: set[bytes]) -> Iterator[Entry]:
                     f"ends in word {n + 1}: bring the whole file"
                 )
             name = data[offset:end].lstrip(b"\n")
-            if not _is_utf8(name) and _is_shifted(data[offset - size : offset]):
+            if not _is_utf8(name) and _is_misaligned(data[offset - size : offset]):
                 raise StageError(
                     f"{path}: word {n} contains a space, which this format does not allow, or its "
                     "numbers are not float32: bring the vectors as text (.vec, .txt)"
@@ -242,7 +242,7 @@ def _binary_entries(path: Path, targets: set[bytes]) -> Iterator[Entry]:
             )
 
 
-def _is_shifted(data: bytes) -> bool:
+def _is_misaligned(data: bytes) -> bool:
     """Return whether bytes are not a vector: letters read as float32 are too large or small."""
     magnitudes = np.abs(np.frombuffer(data, "<f4"))
     return not np.all((magnitudes == 0) | (magnitudes > 1e-30) & (magnitudes < 1e10))

@@ -59,7 +59,7 @@ def spelled(word: str, jamo: bool) -> str:
     return unicodedata.normalize("NFD", word) if jamo else word
 
 
-class _Spelled:
+class _RespelledText:
     """The text with its words respelled, empty in the passes of epochs that a checkpoint covers."""
 
     def __init__(self, text: TrainingText, spelling: dict[str, str] | None, done: int):
@@ -77,7 +77,7 @@ class _Spelled:
             yield [spelling.get(word, word) for word in piece]
 
 
-class _AfterEpoch(CallbackAny2Vec):
+class _EpochSaver(CallbackAny2Vec):
     """Shows progress and saves a checkpoint after each epoch."""
 
     def __init__(self, model: Word2Vec, checkpoint: Checkpoint, done: int, kind: str):
@@ -163,16 +163,16 @@ def train_word2vec(
     model.build_vocab_from_freq(counts, corpus_count=documents)
     done = _restore(model, checkpoint)
     model.train(
-        _Spelled(text, spelling, done),
+        _RespelledText(text, spelling, done),
         total_words=tokens,
         epochs=params.epochs,
-        callbacks=[_AfterEpoch(model, checkpoint, done, params.kind)],
+        callbacks=[_EpochSaver(model, checkpoint, done, params.kind)],
     )
     order = [model.wv.key_to_index[name] for name in names]
     vectors = model.wv.vectors[order]
     facts: dict[str, Any] = {"tokens_per_epoch": tokens}
     if hierarchical:
-        tensors = _tree(model, order)
+        tensors = _huffman_tree(model, order)
     else:
         # A dot product approximates, up to a constant, the logarithm of the word's probability
         # in the context over its probability as noise (Levy and Goldberg 2014).
@@ -185,7 +185,7 @@ def train_word2vec(
     return Model(vocabulary.words, vectors, tensors, facts)
 
 
-def _tree(model: Word2Vec, order: list[int]) -> dict[str, np.ndarray]:
+def _huffman_tree(model: Word2Vec, order: list[int]) -> dict[str, np.ndarray]:
     """Return the tree of the hierarchical softmax: node vectors and the path to each word."""
     codes = [model.wv.get_vecattr(i, "code") for i in order]
     points = [model.wv.get_vecattr(i, "point") for i in order]
