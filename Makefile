@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-# The same for every run: no telemetry, and hashes of strings that do not change.
+# For every command: no telemetry, and a fixed hash seed for reproducible results.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONHASHSEED := 0
 export DVC_NO_ANALYTICS := true
@@ -10,26 +10,26 @@ export DO_NOT_TRACK := 1
 .DEFAULT_GOAL := help
 .PHONY: help run test lint clean lock
 
-help: ## Say what can be made
+help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: .venv/installed ## Run the pipeline and name the report
+run: .venv/installed ## Run the pipeline and print the path of the report
 	@python -m flows everything
 
 test: .venv/installed ## Run the tests
 	@python -m pytest
 
-lint: .venv/installed ## Check style, docstrings and who may import whom
+lint: .venv/installed ## Check style, docstrings and the rules on imports
 	@ruff check .
 	@ruff format --check .
 	@lint-imports
 
-clean: ## Delete what was installed and what the stages wrote (DVC's cache stays)
+clean: ## Delete the environment and the outputs of the stages (DVC's cache stays)
 	rm -rf .venv data/text data/embedding data/sequence data/clustering data/music
 	rm -rf reports/index.html reports/pages reports/headlines reports/validation reports/curves
 
-# Without dependencies: the lock file names them all, but for what tinysoundfont would add (PyAudio).
-# torch is asked for once more with them, since its build for GPUs needs packages of its own.
+# --no-deps: the lock file lists all dependencies except PyAudio, which tinysoundfont does not need
+# here. torch is installed again with dependencies, because its GPU build needs further packages.
 .venv/installed: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "etude needs Python 3.11 or later: make PYTHON=python3.11 ...")'
 	@echo "installing into .venv (a few minutes, once)"
@@ -38,14 +38,14 @@ clean: ## Delete what was installed and what the stages wrote (DVC's cache stays
 	@python -m pip install -qq --disable-pip-version-check -c requirements.lock torch
 	@touch $@
 
-# What pyproject.toml asks for, resolved anew and frozen.
+# Resolves the dependencies in pyproject.toml and freezes their versions.
 lock: ## Renew requirements.lock
 	$(PYTHON) -m venv --clear .venv
 	$(PYTHON) -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); \
-	  print(*p["project"]["dependencies"], *p["dependency-groups"]["dev"], sep="\n")' > .venv/wanted
-	grep -v tinysoundfont .venv/wanted > .venv/resolved
-	grep tinysoundfont .venv/wanted > .venv/bare
-	python -m pip install -qq -r .venv/resolved
-	python -m pip install -qq --no-deps -r .venv/bare
+	  print(*p["project"]["dependencies"], *p["dependency-groups"]["dev"], sep="\n")' > .venv/requested
+	grep -v tinysoundfont .venv/requested > .venv/with_dependencies
+	grep tinysoundfont .venv/requested > .venv/without_dependencies
+	python -m pip install -qq -r .venv/with_dependencies
+	python -m pip install -qq --no-deps -r .venv/without_dependencies
 	python -m pip freeze | sed 's/+cpu$$//' > requirements.lock
 	touch .venv/installed

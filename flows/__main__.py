@@ -1,10 +1,10 @@
 """Run a flow: `python -m flows everything`.
 
-`python -m flows check` says what is wrong with params.yaml, conf/ and the files they name, and runs
-nothing. The flows do the same before their first stage, for the stages that will run.
+`python -m flows check` checks params.yaml, conf/ and the files they name, and runs nothing. A flow
+makes the same checks for the stages that will run, before the first of them starts.
 
-Prefect records the run at the server that PREFECT_API_URL names, or else at one that lives as long
-as the run and keeps its records in .dvc/tmp/prefect.db.
+Prefect records the run on the server at PREFECT_API_URL. If that is not set, a temporary server
+starts for the run; its database is .dvc/tmp/prefect.db.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--force", action="store_true", help="run unchanged stages as well")
     arguments = parser.parse_args(argv)
 
-    # DVC and Prefect are imported late: they take seconds, in which the server can start.
+    # DVC and Prefect take seconds to import: --help needs neither, and the server starts meanwhile.
     from dvc.exceptions import DvcException
 
     from flows.check import check_commands, check_names
@@ -40,17 +40,17 @@ def main(argv: list[str]) -> int:
     from flows.server import Server
 
     try:
-        # Before DVC reads the graph, which would say less about a misspelled name.
-        if wrong := check_names():
-            return tell(wrong)
+        # First, because DVC's own message about a misspelled name says less.
+        if mistakes := check_names():
+            return report(mistakes)
         graph = Graph()
         if arguments.flow == "check":
-            return tell(check_commands([stage.command for stage in graph.stages.values()]))
+            return report(check_commands([stage.command for stage in graph.stages.values()]))
         server = None
         if not os.environ.get("PREFECT_API_URL"):
             server = Server(graph.scratch / "prefect.db")
             os.environ["PREFECT_API_URL"] = server.url
-            # One that has ended does not come back.
+            # A temporary server that has ended does not come back.
             os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "2")
         from flows import pipeline
 
@@ -58,7 +58,7 @@ def main(argv: list[str]) -> int:
             server.wait()
             server.prune()
         else:
-            look_for_server()
+            check_server()
     except (DvcException, OSError, ValueError, RuntimeError) as error:
         print(f"flows: {error}", file=sys.stderr)
         return 1
@@ -67,19 +67,20 @@ def main(argv: list[str]) -> int:
     from prefect.exceptions import PrefectException
 
     for handler in logging.getLogger().handlers:
-        handler.addFilter(is_news)
-    logging.raiseExceptions = False  # what cannot be sent to the server is no news either
+        handler.addFilter(belongs_on_console)
+    # No traceback for a log record that cannot be sent to the server.
+    logging.raiseExceptions = False
     try:
         state = getattr(pipeline, arguments.flow)(force=arguments.force, return_state=True)
-    except (HTTPError, PrefectException, RuntimeError, ValueError) as error:  # Prefect's own
+    except (HTTPError, PrefectException, RuntimeError, ValueError) as error:  # from Prefect
         reason = str(error).partition("\n")[0] or type(error).__name__
         print(
-            f"flows: Prefect's server at {os.environ['PREFECT_API_URL']} did not record the run "
-            f"({reason}); what the stages have written is kept: run it again",
+            f"flows: the Prefect server at {os.environ['PREFECT_API_URL']} did not record the run "
+            f"({reason}); the outputs of the stages are kept: run the flow again",
             file=sys.stderr,
             flush=True,
         )
-        os._exit(1)  # at its exit Prefect would try for minutes to send what it has left
+        os._exit(1)  # at exit Prefect would retry its unsent records for minutes
     if not state.is_completed():
         print(f"flows: {state.message}", file=sys.stderr)
         return 1
@@ -89,18 +90,18 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def tell(wrong: list[str]) -> int:
-    """Print what is wrong and return the exit status."""
-    for sentence in wrong:
-        print(f"flows: {sentence}", file=sys.stderr)
-    return int(bool(wrong))
+def report(mistakes: list[str]) -> int:
+    """Print mistakes and return the exit status."""
+    for mistake in mistakes:
+        print(f"flows: {mistake}", file=sys.stderr)
+    return int(bool(mistakes))
 
 
-def look_for_server() -> None:
-    """Return when the server that PREFECT_API_URL names answers.
+def check_server() -> None:
+    """Check that the server at PREFECT_API_URL answers.
 
     Raises:
-        RuntimeError: It does not.
+        RuntimeError: the server does not answer.
     """
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
@@ -112,12 +113,12 @@ def look_for_server() -> None:
         if error := client.api_healthcheck():
             raise RuntimeError(
                 f"no Prefect server answers at {os.environ['PREFECT_API_URL']} ({error}): start "
-                "it, or unset PREFECT_API_URL to run with a server of the flow's own"
+                "it, or unset PREFECT_API_URL to use a temporary server"
             )
 
 
-def is_news(record: logging.LogRecord) -> bool:
-    """Return whether a line belongs on the console: flows say the rest in fewer words."""
+def belongs_on_console(record: logging.LogRecord) -> bool:
+    """Return whether to print a log record; the flows report Prefect's own events more briefly."""
     engine = record.module in ("task_engine", "flow_engine")
     return not engine and not record.name.startswith("prefect.events")
 

@@ -1,4 +1,4 @@
-"""What can be known to be wrong before the first stage runs."""
+"""Checks of params.yaml and the files it names, before the first stage runs."""
 
 import difflib
 import re
@@ -14,9 +14,9 @@ DVC_FILE, PARAMS_FILE = Path("dvc.yaml"), Path("params.yaml")
 
 
 def check_names() -> list[str]:
-    """Return a sentence for each section that dvc.yaml names and params.yaml lacks, or vice versa.
+    """Return a message for each section that only one of dvc.yaml and params.yaml has.
 
-    Neither DVC nor a stage notices a name that nothing reads.
+    Neither DVC nor a stage notices a section that nothing reads.
     """
     graph = DVC_FILE.read_text(encoding="utf-8")
     try:
@@ -26,7 +26,7 @@ def check_names() -> list[str]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         return [f"{PARAMS_FILE} is not YAML: {' '.join(str(error).split())}"]
     sections = _sections(params)
-    # `${item.workers}` and `${key}` are of a `foreach`, which names its section itself.
+    # `${item.workers}` and `${key}` belong to a `foreach`, which names its section itself.
     named = set(re.findall(r"\$\{([\w.]+)", graph)) - {"key", "item"}
     named = {name for name in named if not name.startswith("item.")}
     for stage in yaml.safe_load(graph)["stages"].values():
@@ -38,16 +38,16 @@ def check_names() -> list[str]:
     unread = [
         name
         for name in sorted(sections - read)
-        # What lies in a section that a stage reads is checked by that stage.
+        # A stage checks the contents of its own section.
         if _parent(name) in (read - named) | {""}
     ]
-    found = []
+    mistakes = []
     for name in unread:
-        meant = difflib.get_close_matches(name, missing, n=1)
-        missing -= set(meant)
-        also = f" (did you mean '{meant[0]}'?)" if meant else ""
-        found.append(f"{PARAMS_FILE}: no stage reads '{name}'{also}")
-    return found + [f"{PARAMS_FILE} lacks '{name}'" for name in sorted(missing)]
+        matches = difflib.get_close_matches(name, missing, n=1)
+        missing -= set(matches)
+        hint = f" (did you mean '{matches[0]}'?)" if matches else ""
+        mistakes.append(f"{PARAMS_FILE}: no stage reads '{name}'{hint}")
+    return mistakes + [f"{PARAMS_FILE} lacks '{name}'" for name in sorted(missing)]
 
 
 def _parent(name: str) -> str:
@@ -55,24 +55,24 @@ def _parent(name: str) -> str:
 
 
 def check_commands(commands: Iterable[str]) -> list[str]:
-    """Return a sentence for each thing that is wrong with the parameters and files of stages.
+    """Return a message for each mistake in the parameters and files of some stages.
 
     Args:
-        commands: commands of the stages that will run.
+        commands: command lines of the stages.
     """
     listed = [" ".join(command.split()) for command in commands]
     if not listed:
         return []
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "stages", "check"],
         input="\n".join(listed),
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode and not done.stderr:
-        raise RuntimeError(f"`python -m stages check` ended with {done.returncode}")
-    return done.stderr.splitlines() if done.returncode else []
+    if process.returncode and not process.stderr:
+        raise RuntimeError(f"`python -m stages check` exited with {process.returncode}")
+    return process.stderr.splitlines() if process.returncode else []
 
 
 def _sections(params: Any, prefix: str = "") -> set[str]:

@@ -12,23 +12,23 @@ from dvc.stage import PipelineStage
 from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
 
 META = ("threads", "retries", "timeout_minutes")
-# Stages of the report that show what their folders contain, whichever stages have run.
+# Report stages that show the files that exist, so they can run before the stages upstream.
 OVERVIEWS = {"render_index", "render_validation"}
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What a flow has to know about a stage of dvc.yaml.
+    """A stage of dvc.yaml.
 
     Attributes:
-        name: What `dvc repro` calls it, such as `train_embedding@cbow`.
-        room: The room of the command `python -m stages ROOM.STAGE ...`; "" for other commands.
-        needs: The names of the stages whose outputs it reads.
-        command: What runs it.
-        writes: The paths of its outputs.
-        threads: How many threads it takes.
-        retries: How often it runs again after a failure.
-        timeout_minutes: After how long it is killed.
+        name: name that `dvc repro` takes, such as `train_embedding@cbow`.
+        room: room of the command `python -m stages ROOM.STAGE ...`; "" for other commands.
+        needs: names of the stages whose outputs the stage reads.
+        command: shell command.
+        writes: paths of the outputs.
+        threads: number of threads.
+        retries: number of retries after a failure.
+        timeout_minutes: time limit, minutes.
     """
 
     name: str
@@ -45,19 +45,19 @@ class Graph:
     """The stages of the DVC repository around the current directory.
 
     Attributes:
-        stages: Every stage by its name.
-        scratch: Where DVC keeps what is neither committed nor shared.
+        stages: stages by name.
+        scratch: DVC's folder of temporary files.
     """
 
     def __init__(self) -> None:
-        """Read dvc.yaml and what it takes from params.yaml.
+        """Read dvc.yaml and the values that it takes from params.yaml.
 
         Raises:
-            dvc.exceptions.DvcException: There is no repository, or a declaration in it is wrong.
-            ValueError: A stage's `meta` holds a word that means nothing here.
+            dvc.exceptions.DvcException: there is no repository, or a declaration is invalid.
+            ValueError: the `meta` of a stage has an unknown key.
         """
         self._repo = Repo()
-        self._lock = threading.Lock()  # DVC's objects are not made for several threads
+        self._lock = threading.Lock()  # DVC's objects are not thread-safe
         self.scratch = Path(self._repo.tmp_dir)
         edges = self._repo.index.graph
         self.stages = {
@@ -68,9 +68,9 @@ class Graph:
     def select(self, flow: str) -> dict[str, Stage]:
         """Return the stages of the flow `text`, `music` or `everything`.
 
-        `music` is the room `music`, `text` all other rooms, each with whatever it reads. Both
-        end with the pages of the report. A page is left out where a stage that it needs is not
-        part of the flow and has never run to its end; the overview then says so.
+        `music` consists of the room `music`, `text` of all other rooms, each with its upstream
+        stages. Both end with the pages of the report. A page is left out if it needs a stage that
+        is not part of the flow and has never finished; the overview then says so.
         """
         if flow == "everything":
             return self.stages
@@ -89,7 +89,7 @@ class Graph:
         return {name}.union(*upstream)
 
     def _has_run(self, name: str) -> bool:
-        """Return whether all that the stage writes is there, as dvc.lock has it."""
+        """Return whether the outputs of a stage exist as recorded in dvc.lock."""
         with self._lock:
             (stage,) = self._repo.stage.collect(name)
             return not any(out.workspace_status() for out in stage.outs)
@@ -97,33 +97,33 @@ class Graph:
     def changed(self, name: str) -> bool:
         """Return whether `dvc repro --single-item NAME` would run anything.
 
-        It is the question that `dvc repro` asks itself, so the two always agree.
+        `dvc repro` makes the same check, so the two always agree.
 
         Raises:
-            dvc.lock.LockError: Another process of DVC works on the same files.
+            dvc.lock.LockError: another DVC process uses the same files.
         """
-        # lock_repo forgets what was read before: other processes have written dvc.lock since.
+        # lock_repo drops what was read before: other processes may have written dvc.lock since.
         with self._lock, lock_repo(self._repo):
             (stage,) = self._repo.stage.collect(name)
             return stage.changed()
 
     def all_changed(self, names: Iterable[str]) -> list[str]:
-        """Return those of some stages that would run even if nothing before them did.
+        """Return the stages that would run even if no stage upstream ran.
 
         Raises:
-            dvc.lock.LockError: Another process of DVC works on the same files.
+            dvc.lock.LockError: another DVC process uses the same files.
         """
         with self._lock, lock_repo(self._repo):
             return [n for n in names if self._repo.stage.collect(n)[0].changed()]
 
     def tidy_locks(self) -> None:
-        """Put what dvc.lock says of the stages in the order of dvc.yaml, without those not there.
+        """Sort the stages in dvc.lock as in dvc.yaml, and remove those that dvc.yaml lacks.
 
-        DVC appends a stage to it when it first ends, leaves it where it is from then on, and
-        forgets none: the order would be one of chance, and differences in git hard to read.
+        DVC appends a stage to the file when it first finishes, and never moves or removes it. The
+        order would depend on chance, and diffs in git would be hard to read.
 
         Raises:
-            dvc.lock.LockError: Another process of DVC works on the repository.
+            dvc.lock.LockError: another DVC process uses the repository.
         """
         with self._lock, lock_repo(self._repo):
             names: dict[Path, list[str]] = {}
@@ -139,13 +139,13 @@ class Graph:
 def _tidy(lock: Path, order: list[str]) -> None:
     content = parse_yaml_for_update(lock.read_text(encoding="utf-8"), lock)
     entries = content.get("stages", {})
-    wanted = [name for name in order if name in entries]
-    if list(entries) == wanted:
+    names = [name for name in order if name in entries]
+    if list(entries) == names:
         return
-    content["stages"] = {name: entries[name] for name in wanted}
-    aside = lock.with_suffix(".lock.partial")
-    aside.write_text(dumps_yaml(content), encoding="utf-8")
-    aside.replace(lock)
+    content["stages"] = {name: entries[name] for name in names}
+    staged = lock.with_suffix(".lock.partial")
+    staged.write_text(dumps_yaml(content), encoding="utf-8")
+    staged.replace(lock)
 
 
 def _stage(stage: dvc.stage.Stage, needs: Iterable[dvc.stage.Stage]) -> Stage:
@@ -154,13 +154,13 @@ def _stage(stage: dvc.stage.Stage, needs: Iterable[dvc.stage.Stage]) -> Stage:
     meta = stage.meta or {}
     if unknown := sorted(meta.keys() - META):
         raise ValueError(
-            f"stage '{stage.addressing}': meta holds {', '.join(unknown)}; "
-            f"flows know {', '.join(META)}"
+            f"dvc.yaml: stage '{stage.addressing}': meta contains {', '.join(unknown)}; "
+            f"the known keys are {', '.join(META)}"
         )
     return Stage(
         name=stage.addressing,
         room=room[1] if room else "",
-        # A frozen stage does not follow its dependencies, so it waits for none of them.
+        # DVC does not check the dependencies of a frozen stage, so the stage waits for none.
         needs=() if stage.frozen else tuple(need.addressing for need in needs),
         command=command,
         writes=tuple(out.def_path for out in stage.outs),

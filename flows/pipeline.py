@@ -1,4 +1,4 @@
-"""The flows `text`, `music` and `everything`: every stage of DVC's graph is a Prefect task."""
+"""The flows `text`, `music` and `everything`: each stage of DVC's graph is a Prefect task."""
 
 import contextlib
 import os
@@ -15,48 +15,48 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.check import check_commands, check_names
 from flows.graph import Graph, Stage
-from flows.repro import LockedError, ReproError, Repros
+from flows.runner import LockedError, ReproError, StageRunner
 
 REPORT = "reports/index.html"
-# Between two looks at files on which another process of DVC works.
+# Between two tries to lock files that another DVC process uses.
 LOCK_POLL_SECONDS = 0.5
 
 
 @flow(task_runner=ThreadPoolTaskRunner())
 def text(force: bool = False) -> State:
-    """Documents to word vectors, sequence models, clusters and the report."""
+    """Turn documents into word vectors, sequence models, clusters and the report."""
     return run("text", force)
 
 
 @flow(task_runner=ThreadPoolTaskRunner())
 def music(force: bool = False) -> State:
-    """Notes to a composer, its music and the report."""
+    """Turn notes into a composer, its music and the report."""
     return run("music", force)
 
 
 @flow(task_runner=ThreadPoolTaskRunner())
 def everything(force: bool = False) -> State:
-    """Every stage."""
+    """Run every stage."""
     return run("everything", force)
 
 
 @task(cache_policy=NO_CACHE)
-def run_stage(stage: Stage, graph: Graph, repros: Repros, force: bool) -> State:
-    """Run one stage, unless DVC finds it unchanged, and return the state that it ends in."""
+def run_stage(stage: Stage, graph: Graph, runner: StageRunner, force: bool) -> State:
+    """Run one stage, unless DVC finds it unchanged, and return its final state."""
     log = get_run_logger()
     start = time.monotonic()
-    waits = False
+    is_waiting = False
     while time.monotonic() - start < stage.timeout_minutes * 60:
         try:
             if not force and not graph.changed(stage.name):
                 return Completed(name="Cached", message="cached")
-            repros.run(stage.name, force, stage.timeout_minutes, on_line=log.info)
+            runner.run(stage.name, force, stage.timeout_minutes, on_line=log.info)
         except ReproError as error:
             return Failed(message=str(error))
         except (LockError, LockedError):
-            if not waits:
-                log.info("waits for another process of DVC that works on the same files")
-            waits = True
+            if not is_waiting:
+                log.info("waiting for another DVC process that uses the same files")
+            is_waiting = True
             time.sleep(LOCK_POLL_SECONDS)
         else:
             return Completed(message=f"done in {time.monotonic() - start:.0f} s")
@@ -64,21 +64,21 @@ def run_stage(stage: Stage, graph: Graph, repros: Repros, force: bool) -> State:
 
 
 def run(flow_name: str, force: bool) -> State:
-    """Run the stages of a flow, from inside its flow run, and return the state that it ends in.
+    """Run the stages of a flow, from inside its flow run, and return the final state of the flow.
 
-    A stage starts when all it reads is written and the machine has threads for it; of several,
-    the one with the longest way to the end of the graph is first. A stage that fails takes
-    nothing with it but what depends on it.
+    A stage starts when its inputs are written and the machine has enough free threads. If several
+    can start, the one with the longest path to the end of the graph starts first. If a stage
+    fails, the stages that depend on it do not run; all others do.
 
     Args:
-        flow_name: Which stages.
-        force: Run those too that did not change.
+        flow_name: name of the flow.
+        force: whether to run unchanged stages as well.
     """
     log = get_run_logger()
     graph = Graph()
     stages = graph.select(flow_name)
-    if wrong := find_mistakes(graph, stages, force):
-        return Failed(message="; ".join(wrong))
+    if mistakes := find_mistakes(graph, stages, force):
+        return Failed(message="; ".join(mistakes))
     others = sorted(graph.stages.keys() - stages.keys())
     left_out = [name for name in others if graph.stages[name].room == "report"]
     needs = {name: [need for need in stages[name].needs if need in stages] for name in stages}
@@ -90,7 +90,7 @@ def run(flow_name: str, force: bool) -> State:
     finished: SimpleQueue[str] = SimpleQueue()
     futures: dict[str, PrefectFuture] = {}
     states: dict[str, State] = {}
-    with Repros() as repros:
+    with StageRunner() as runner:
         while order.is_active():
             ready += order.get_ready()
             for name in sorted(ready, key=urgency.get, reverse=True):
@@ -99,10 +99,11 @@ def run(flow_name: str, force: bool) -> State:
                     continue
                 free -= threads
                 ready.remove(name)
-                # What waits for a failed stage is submitted as well: Prefect ends it as NotReady.
+                # Stages that wait for a failed one are submitted, too: Prefect ends them as
+                # NotReady.
                 futures[name] = run_stage.with_options(
                     name=name, task_run_name=name, retries=stage.retries
-                ).submit(stage, graph, repros, force, wait_for=[futures[n] for n in needs[name]])
+                ).submit(stage, graph, runner, force, wait_for=[futures[n] for n in needs[name]])
                 futures[name].add_done_callback(lambda _, name=name: finished.put(name))
             name = finished.get()
             free += min(stages[name].threads, machine)
@@ -113,28 +114,28 @@ def run(flow_name: str, force: bool) -> State:
             if not state.is_completed() and not state.is_pending():
                 outcome = f"failed: {state.message}"
             log.info("%s  %s", name.ljust(max(map(len, stages))), outcome)
-    with contextlib.suppress(LockError):  # a later run will find it free
+    with contextlib.suppress(LockError):  # a later run tidies them
         graph.tidy_locks()
     has_report = any(REPORT in stage.writes for stage in stages.values())
     return conclude(states, left_out, has_report)
 
 
 def find_mistakes(graph: Graph, stages: dict[str, Stage], force: bool) -> list[str]:
-    """Return what is wrong with the parameters and files of the stages that will run."""
+    """Return the mistakes in the parameters and files of the stages that will run."""
     try:
         changed = stages if force else graph.all_changed(stages)
-    except LockError:  # whoever holds the lock has checked what is there
+    except LockError:  # the process that has the lock has checked them
         return []
     return check_names() + check_commands([stages[name].command for name in changed])
 
 
 def conclude(states: dict[str, State], left_out: list[str], has_report: bool) -> State:
-    """Return the state of a flow.
+    """Return the final state of a flow.
 
     Args:
-        states: What its stages ended in.
-        left_out: The stages of the report that could not be part of it.
-        has_report: Whether the overview of the report is part of it.
+        states: final states of its stages.
+        left_out: names of the report stages that the flow leaves out.
+        has_report: whether the flow writes the overview of the report.
     """
     not_run = [name for name, state in states.items() if state.is_pending()]
     failed = [
@@ -143,20 +144,20 @@ def conclude(states: dict[str, State], left_out: list[str], has_report: bool) ->
         if not state.is_completed() and name not in not_run
     ]
     if failed:
-        because = f"; not run because of that: {', '.join(not_run)}" if not_run else ""
-        return Failed(message=f"failed: {', '.join(failed)}{because}")
+        dependents = f"; not run because of that: {', '.join(not_run)}" if not_run else ""
+        return Failed(message=f"failed: {', '.join(failed)}{dependents}")
     cached = sum(state.name == "Cached" for state in states.values())
     counts = f"{len(states) - cached} done, {cached} cached"
     if left_out:
-        why = "left out, since another flow has yet to write what they read"
-        counts = f"{counts}; {why}: {', '.join(left_out)}"
+        reason = "left out, because another flow has not written their inputs yet"
+        counts = f"{counts}; {reason}: {', '.join(left_out)}"
     return Completed(name="Completed" if has_report else "WithoutReport", message=counts)
 
 
 def minutes_to_end(stages: dict[str, Stage], needs: dict[str, list[str]]) -> dict[str, float]:
-    """Return, for each stage, the longest way from its start to an end of the graph.
+    """Return the length of the longest path from each stage to the end of the graph, minutes.
 
-    How long a stage will take nobody declares; its time-out stands for it.
+    No stage declares how long it takes, so its time limit is used instead.
     """
     minutes = {name: stage.timeout_minutes for name, stage in stages.items()}
     for name in reversed(list(TopologicalSorter(needs).static_order())):
@@ -166,7 +167,7 @@ def minutes_to_end(stages: dict[str, Stage], needs: dict[str, list[str]]) -> dic
 
 
 def machine_threads() -> int:
-    """Return how many threads this process may use at once."""
+    """Return the number of threads that this process can use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

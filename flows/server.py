@@ -1,6 +1,6 @@
-"""The Prefect server of a run that was given none.
+"""A temporary Prefect server, for a run without PREFECT_API_URL.
 
-`python -m flows.server PORT` is that server.
+`python -m flows.server PORT` is its process.
 """
 
 import atexit
@@ -19,42 +19,43 @@ import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-START_SECONDS = 120  # the first start on a busy machine takes ten, to set up the database
+START_SECONDS = 120  # the first start sets up the database: ten seconds on a busy machine
 STOP_SECONDS = 5
 HISTORY_DAYS = 30
 
 
 class Server:
-    """A Prefect server as Prefect itself starts one, without pages and schedules; ends at exit.
+    """A temporary Prefect server without web pages and scheduler, which ends with this process.
 
-    Four things differ. It starts beside the import of Prefect, which saves about four seconds. It
-    has a process group of its own: a Ctrl-C or a `kill` of the whole group would end it before
-    it is told how the run ended, and the flow would look for it for a minute. What it says goes
-    into a file: where the disk is full, it says thousands of lines. And it ends with the process
-    that started it, even one that is killed: its standard input is a pipe that then closes.
+    It differs in four ways from the one that Prefect itself would start. It starts while Prefect is
+    imported, which saves about four seconds. It has its own process group: otherwise a Ctrl-C or a
+    `kill` of the whole group would end it before the flow reports how the run ended, and the flow
+    would retry for a minute. It logs to a file, because on a full disk it writes thousands of
+    lines. It ends even if the process that started it is killed: its standard input is a pipe that
+    then closes.
 
     Attributes:
-        url: What PREFECT_API_URL has to be.
-        process: The server itself.
+        url: value for PREFECT_API_URL.
+        process: server process.
     """
 
     def __init__(self, database: Path) -> None:
-        """Start it, with its records in the SQLite file `database`.
+        """Start the server with the SQLite file `database`.
 
         Raises:
-            OSError: The files beside the database cannot be written.
+            OSError: the lock or the log beside the database cannot be written.
         """
         self._database = database
         self._log = database.with_suffix(".log")
-        # Two first starts at once would both set up the database and break it. The server holds
-        # the lock as well: it goes on for a moment when this process is killed.
+        # Two servers that set up the database at the same time would break it. The server inherits
+        # the lock, because it outlives this process for a moment if this process is killed.
         self._starts = database.with_suffix(".lock").open("w")
         fcntl.flock(self._starts, fcntl.LOCK_EX)
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}/api"
         self._log.write_bytes(b"")
-        with self._log.open("ab") as log:  # to append: servers of other runs write there too
+        with self._log.open("ab") as log:  # servers of other runs append to it, too
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "flows.server", str(port)],
                 env={
@@ -68,21 +69,21 @@ class Server:
                 pass_fds=[self._starts.fileno()],
                 start_new_session=True,
             )
-        atexit.register(self.stop)  # before Prefect is imported: after its last words, then
+        atexit.register(self.stop)  # registered before Prefect's own handlers: runs after them
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
     def wait(self) -> None:
-        """Return when it answers.
+        """Wait until the server answers.
 
         Raises:
-            RuntimeError: It ended or kept silent.
+            RuntimeError: the server ended or did not answer in time.
         """
         deadline = time.monotonic() + START_SECONDS
         while self.process.poll() is None:
             if time.monotonic() > deadline:
                 raise RuntimeError(
-                    f"Prefect's server did not answer within {START_SECONDS} s; what it said is "
-                    f"in {self._log}"
+                    f"the Prefect server did not answer within {START_SECONDS} s; its log is "
+                    f"{self._log}"
                 )
             try:
                 with urllib.request.urlopen(f"{self.url}/health", timeout=START_SECONDS):
@@ -92,10 +93,10 @@ class Server:
             except OSError:
                 time.sleep(0.05)
         else:
-            raise RuntimeError(f"Prefect's server did not start: {self._reason()}")
+            raise RuntimeError(f"the Prefect server did not start: {self._reason()}")
 
     def prune(self) -> None:
-        """Delete what it knows of runs that are long past, at most 50 at a time."""
+        """Delete the records of runs older than HISTORY_DAYS, at most 50 of them."""
         past = datetime.now(UTC) - timedelta(days=HISTORY_DAYS)
         request = urllib.request.Request(
             f"{self.url}/flow_runs/bulk_delete",
@@ -103,19 +104,17 @@ class Server:
             {"Content-Type": "application/json"},
         )
         with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=START_SECONDS):
-            pass  # a run does not depend on it
+            pass  # the run does not depend on it
 
     def _reason(self) -> str:
-        said = self._log.read_text(errors="replace")
-        if "sqlite3.DatabaseError" in said or "alembic.util.exc" in said:
-            return f"its records are damaged or of another version; remove {self._database}"
-        errors = [
-            line for line in said.splitlines() if re.match(r"[\w.]+(Error|Exception): ", line)
-        ]
+        log = self._log.read_text(errors="replace")
+        if "sqlite3.DatabaseError" in log or "alembic.util.exc" in log:
+            return f"{self._database} is damaged or from another version of Prefect: remove it"
+        errors = [line for line in log.splitlines() if re.match(r"[\w.]+(Error|Exception): ", line)]
         return f"{errors[-1]}; the rest is in {self._log}" if errors else f"see {self._log}"
 
     def stop(self) -> None:
-        """End it."""
+        """Stop the server."""
         self.process.terminate()
         try:
             self.process.wait(STOP_SECONDS)
@@ -124,12 +123,12 @@ class Server:
 
 
 def serve(port: int) -> None:
-    """Be the server at `port` of this machine until told to stop or standard input closes."""
+    """Serve at `port` of this machine until a signal arrives or standard input closes."""
     import uvicorn
 
     def watch() -> None:
         sys.stdin.read()
-        os.kill(os.getpid(), signal.SIGTERM)  # in its own time: it may be setting up the database
+        os.kill(os.getpid(), signal.SIGTERM)  # a clean stop: it may be setting up the database
         time.sleep(START_SECONDS)
         os._exit(1)
 

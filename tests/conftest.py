@@ -1,4 +1,4 @@
-"""Fixtures that are made once a session: the whole project after a run, and a browser."""
+"""Session fixtures: a tiny project before and after a run, and a browser."""
 
 import os
 import shutil
@@ -13,19 +13,19 @@ from tiny import KEPT, TINY, copy_project, keep_params, run, set_params
 
 @pytest.fixture(scope="session")
 def tiny_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project, not yet run, whose corpus is 60 news articles in three files."""
+    """A copy of the project that has not run, with a corpus of 60 news articles in three files."""
     from gensim.test.utils import datapath
 
     project = copy_project(tmp_path_factory.mktemp("tiny"))
     articles = Path(datapath("lee_background.cor")).read_text(encoding="utf-8").splitlines()
     corpus = project / "data" / "raw" / "tiny"
     corpus.mkdir(parents=True)
-    for number in range(3):
-        text = "\n\n".join(articles[number * 20 : (number + 1) * 20])
-        (corpus / f"week_{number}.txt").write_text(text, encoding="utf-8")
-    described = yaml.safe_load((project / "conf/corpus/own.yaml").read_text(encoding="utf-8"))
-    described["sources"] = [{"path": "tiny"}]
-    (project / "conf/corpus/tiny.yaml").write_text(yaml.safe_dump(described), encoding="utf-8")
+    for week in range(3):
+        text = "\n\n".join(articles[week * 20 : (week + 1) * 20])
+        (corpus / f"week_{week}.txt").write_text(text, encoding="utf-8")
+    declaration = yaml.safe_load((project / "conf/corpus/own.yaml").read_text(encoding="utf-8"))
+    declaration["sources"] = [{"path": "tiny"}]
+    (project / "conf/corpus/tiny.yaml").write_text(yaml.safe_dump(declaration), encoding="utf-8")
     keep_params(project / "params.yaml", KEPT)
     set_params(project / "params.yaml", TINY)
     return project
@@ -33,7 +33,7 @@ def tiny_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def finished_project(tiny_project: Path) -> Path:
-    """The tiny project after a run of everything through the flow."""
+    """The tiny project after the flow `everything`."""
     done = run(tiny_project, "flows", "everything")
     assert done.returncode == 0, done.stdout
     return tiny_project
@@ -46,7 +46,7 @@ def browser() -> Iterator[Any]:
     if path is None:
         if os.environ.get("ETUDE_REQUIRE_CHROMIUM"):
             pytest.fail("no Chromium on PATH, and ETUDE_REQUIRE_CHROMIUM is set")
-        pytest.skip("no Chromium on PATH: install it to look at the report in a browser")
+        pytest.skip("no Chromium on PATH: install it to test the report in a browser")
     from playwright.sync_api import sync_playwright
 
     quiet = ["networking", "timer-throttling"]

@@ -1,4 +1,4 @@
-"""The graph says the truth about the code, and the whole of it runs."""
+"""The graph in dvc.yaml agrees with the code, and all of it runs."""
 
 import dataclasses
 import gzip
@@ -28,7 +28,7 @@ from stages.core.contracts import Contract
 
 @dataclasses.dataclass(frozen=True)
 class Declared:
-    """What dvc.yaml says of a stage."""
+    """The declaration of a stage in dvc.yaml."""
 
     name: str
     command: tuple[str, ...]
@@ -47,7 +47,7 @@ class Declared:
 
 
 def declared(stage: PipelineStage) -> Declared:
-    # A file of its own is a dependency with parameters; without any, the whole file counts.
+    # DVC represents a params file as a dependency; without named sections, the whole file counts.
     sections = [dep for dep in stage.deps if hasattr(dep, "params")]
     named = {name for dep in sections for name in dep.params}
     return Declared(
@@ -73,37 +73,37 @@ every_stage = pytest.mark.parametrize("stage", DECLARED, ids=lambda stage: stage
 
 
 def named_in(option: Option, value: str) -> bool:
-    """Return whether a path or a section has the name of its option as one of its parts.
+    """Return whether the name of an option occurs in its value, a path or a section.
 
-    Or as two of them: `collect_metrics` is `reports/metrics/collect.json`.
+    It is one part of the value or two: `collect_metrics` is `reports/metrics/collect.json`.
     """
     parts = re.split(r"[/.]", value)
     parts += [f"{stage}_{kind}" for kind, stage in itertools.combinations(parts, 2)]
     return not {option.name, f"{option.name}s"}.isdisjoint(parts)
 
 
-def test_lock_has_no_stage_that_is_gone():
+def test_the_lock_has_no_removed_stages():
     locked = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))["stages"]
     assert set(locked) <= {stage.name for stage in STAGES}
 
 
 def problems(stage: Declared) -> list[str]:
-    """Return what is wrong with a declaration, option by option."""
+    """Return the mistakes in a declaration, option by option."""
     if stage.command[:3] != ("python", "-m", "stages") or stage.module not in MODULES:
-        return [f"the command runs no stage: {stage.command[:4]}"]
+        return [f"the command does not run a stage: {stage.command[:4]}"]
     expected = signature(MODULES[stage.module]).options
     if [flag for flag, _ in stage.options] != [option.flag for option in expected]:
-        return [f"the options are {stage.options}, and main takes {expected}"]
+        return [f"the options are {stage.options}, but main takes {expected}"]
     found, used = [], {"Params": set(), "Input": set(), "Output": set()}
     for option, (_, value) in zip(expected, stage.options, strict=True):
         if option.kind == "str":
             wrong = "/" in value
         elif option.kind == "Params":
             used["Params"].add(value)
-            own = value == stage.module or value.startswith(f"{stage.module}.")
-            own |= value == "params.yaml"
+            is_section = value == stage.module or value.startswith(f"{stage.module}.")
+            is_section |= value == "params.yaml"
             wrong = value not in stage.params or not (
-                own if option.name == "params" else named_in(option, value)
+                is_section if option.name == "params" else named_in(option, value)
             )
         elif option.kind == "Input":
             used["Input"].add(value)
@@ -122,12 +122,12 @@ def problems(stage: Declared) -> list[str]:
 
 
 @every_stage
-def test_the_command_is_the_signature(stage):
+def test_the_command_matches_the_signature(stage):
     assert problems(stage) == []
 
 
 @every_stage
-def test_two_options_that_are_swapped_are_noticed(stage):
+def test_swapped_options_are_detected(stage):
     for (i, (_, a)), (j, (_, b)) in itertools.combinations(enumerate(stage.options), 2):
         if a == b:
             continue
@@ -137,14 +137,14 @@ def test_two_options_that_are_swapped_are_noticed(stage):
 
 
 @every_stage
-def test_an_input_declared_as_an_output_is_noticed(stage):
+def test_an_input_declared_as_an_output_is_detected(stage):
     for dep in stage.deps:
         if not dep.startswith("stages/"):
-            turned = {"deps": stage.deps - {dep}, "outs": stage.outs | {dep}}
-            assert problems(dataclasses.replace(stage, **turned)), dep
+            moved = {"deps": stage.deps - {dep}, "outs": stage.outs | {dep}}
+            assert problems(dataclasses.replace(stage, **moved)), dep
     for out in stage.outs:
-        turned = {"deps": stage.deps | {out}, "outs": stage.outs - {out}}
-        assert problems(dataclasses.replace(stage, **turned)), out
+        moved = {"deps": stage.deps | {out}, "outs": stage.outs - {out}}
+        assert problems(dataclasses.replace(stage, **moved)), out
 
 
 @every_stage
@@ -160,7 +160,7 @@ def test_every_stage_is_declared():
     assert set(MODULES) == {stage.module for stage in DECLARED}
 
 
-def test_the_top_level_of_a_room_holds_its_stages():
+def test_the_top_level_of_a_room_contains_its_stages():
     files = {
         f"{file.parent.name}.{file.stem}"
         for file in (ROOT / "stages").glob("*/*.py")
@@ -190,7 +190,7 @@ def test_imported_modules_are_dependencies(stage):
 
 
 def contracts_of(module: str) -> dict[str, Contract]:
-    """Return the contract of each table of a stage by the name of its option."""
+    """Return the contracts of the tables of a stage, by the names of their options."""
     main = importlib.import_module(f"stages.{module}").main
     hints = get_type_hints(main, include_extras=True)
     return {k: get_args(v)[1] for k, v in hints.items() if get_origin(v) is Annotated}
@@ -234,14 +234,14 @@ def test_everything_runs_through_the_flow(finished_project):
     assert "up to date" in status.stdout, status.stdout
 
 
-def test_forced_run_by_dvc_gives_the_bytes_of_the_flow(finished_project):
+def test_a_forced_dvc_repro_gives_the_same_bytes_as_the_flow(finished_project):
     lock = (finished_project / "dvc.lock").read_bytes()
     done = run(finished_project, "dvc", "repro", "--force")
     assert done.returncode == 0, done.stdout
     assert (finished_project / "dvc.lock").read_bytes() == lock
 
 
-def test_finished_tables_have_the_columns_of_their_contracts(finished_project):
+def test_tables_have_the_columns_of_their_contracts(finished_project):
     for stage in map(declared, stages(finished_project)):
         contracts = contracts_of(stage.module)
         for flag, value in stage.options:
@@ -278,7 +278,7 @@ def test_one_value_changed_runs_only_its_dependents(finished_project):
 
 
 def changed(project: Path) -> set[str]:
-    """Return the stages that `dvc repro` would run, not counting those that follow them."""
+    """Return the stages that `dvc repro` would run, without those downstream of them."""
     return set(json.loads(run(project, "dvc", "status", "--json").stdout))
 
 
@@ -323,7 +323,7 @@ def test_the_stage_of_the_contributors_guide_runs(finished_project, tmp_path):
         content = file.read_text(encoding="utf-8")
         assert before in content
         file.write_text(content.replace(before, f"\n{added}{before}"), encoding="utf-8")
-    (stage,) = [own for own in stages(project) if own.name == "count_sentences"]
+    (stage,) = [stage for stage in stages(project) if stage.name == "count_sentences"]
     done = run(project, *shlex.split(stage.cmd)[2:])
     assert done.returncode == 0, done.stdout
     counts = pq.read_table(project / "data/text/sentence_counts.parquet").to_pylist()
@@ -332,7 +332,7 @@ def test_the_stage_of_the_contributors_guide_runs(finished_project, tmp_path):
     assert all(0 < row["sentences"] <= tokenized["sentences"][row["split"]] for row in counts)
 
 
-def test_corpus_is_switched_by_one_choice_and_back_from_the_cache(finished_project):
+def test_one_parameter_switches_the_corpus_and_the_cache_restores_it(finished_project):
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c"]
     for command in (["add", "-A"], ["commit", "-q", "-m", "all"]):
         subprocess.run([*git, *command], cwd=finished_project, check=True)
@@ -350,7 +350,7 @@ def test_corpus_is_switched_by_one_choice_and_back_from_the_cache(finished_proje
     assert vocabulary.read_bytes() == before
 
 
-def test_a_broken_corpus_stops_the_pipeline_in_one_sentence(tmp_path):
+def test_a_damaged_corpus_stops_the_pipeline_with_one_message(tmp_path):
     project = copy_project(tmp_path)
     (project / "data/raw/cut.csv.gz").write_bytes(gzip.compress(b"text\n" * 1000)[:-9])
     own = (project / "conf/corpus/own.yaml").read_text(encoding="utf-8")
@@ -363,7 +363,7 @@ def test_a_broken_corpus_stops_the_pipeline_in_one_sentence(tmp_path):
     assert not (project / "data/text").exists() or not list((project / "data/text").iterdir())
 
 
-def test_an_unknown_corpus_is_named(tmp_path):
+def test_the_error_of_an_unknown_corpus_names_it(tmp_path):
     project = copy_project(tmp_path)
     set_params(project / "params.yaml", {"corpus": "nscm"})
     done = run(project, "dvc", "repro", "collect")

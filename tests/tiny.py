@@ -25,7 +25,7 @@ TINY = {
     "embedding.evaluate_embedding.map_words": 40,
     "embedding.evaluate_embedding.bootstrap_samples": 50,
     "embedding.compare_embeddings.bootstrap_samples": 50,
-    # One of torch's and ours.
+    # A cell from torch and one of this project.
     "sequence.cells": ["rnn", "lstm_peephole"],
     "sequence.train_language_model.hidden_size": 8,
     "sequence.train_language_model.cutoffs": [50, 200],
@@ -52,13 +52,13 @@ TINY = {
 }
 
 
-# Enough to see that sparse, predicted and counted vectors go their way through every stage; the
-# tests of the rooms run each kind.
+# One sparse, one predictive and one count-based model run through every stage; tests/embedding
+# covers all kinds.
 KEPT = {"embedding.train_embedding": ["onehot", "skipgram", "glove"]}
 
 
 def keep_params(path: Path, kept: dict[str, list[str]]) -> None:
-    """Take all but some keys out of sections of a params file."""
+    """Remove all but some keys from sections of a params file."""
     params = yaml.safe_load(path.read_text(encoding="utf-8"))
     for name, keys in kept.items():
         section = params
@@ -70,7 +70,7 @@ def keep_params(path: Path, kept: dict[str, list[str]]) -> None:
 
 
 def set_params(path: Path, values: dict[str, Any]) -> None:
-    """Change values of a params file by their dotted names."""
+    """Set values in a params file by their dotted names."""
     params = yaml.safe_load(path.read_text(encoding="utf-8"))
     for name, value in values.items():
         *sections, key = name.split(".")
@@ -98,7 +98,7 @@ def run(project: Path, *command: str, **options: Any) -> subprocess.CompletedPro
 
 
 def copy_project(target: Path) -> Path:
-    """Copy what git tracks or would track, with its own git and DVC repository."""
+    """Copy the files that git tracks or would track into a new git repository."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -112,7 +112,7 @@ def copy_project(target: Path) -> Path:
         ):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
-    # The tiny project's results are its own.
+    # The lock of the project does not apply to the results of the tiny one.
     (target / "dvc.lock").unlink(missing_ok=True)
     subprocess.run(["git", "init", "-q", target], check=True)
     return target

@@ -20,8 +20,8 @@ from stages.core.outputs import Output, Table
 from stages.core.params import Params
 from stages.metrics.cluster import ClusterMetrics
 
-WORDS_IN_A_NAME = 4
-# Silhouettes compare every pair of points; beyond this many a sample tells as much.
+WORDS_PER_NAME = 4
+# The silhouette compares all pairs of points, so larger sets are sampled.
 SILHOUETTE_POINTS = 3_000
 
 
@@ -34,14 +34,19 @@ class ClusterParams(Params):
 
 
 def centre_words(centres: np.ndarray, words: Points) -> list[list[str]]:
-    """Return, for each centre, the words whose vectors make the smallest angle with it."""
+    """Return the words nearest to each centre by cosine, nearest first."""
     cosines = centres @ words.vectors.T  # (clusters, words)
-    nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :WORDS_IN_A_NAME]
+    nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :WORDS_PER_NAME]
     return [[words.names[row] for row in rows] for rows in nearest]
 
 
 def agreement(labels: list[str | None], clusters: np.ndarray) -> dict[str, Any]:
-    """Return how far `clusters` agree with the labels, over the points that have one."""
+    """Return the agreement of clusters and labels, over the points that have a label.
+
+    Args:
+        labels: labels of the points, None for a point without one.
+        clusters: clusters of the points, (points,).
+    """
     rows = [row for row, label in enumerate(labels) if label is not None]
     known = [labels[row] for row in rows]
     if len(set(known)) < 2:
@@ -66,27 +71,27 @@ def main(
     """Cluster points by k-means, and name each cluster by the words nearest to its centre.
 
     Args:
-        words: points of the words that name the clusters
+        words: points table of the words that name the clusters
     """
-    located = read(points)
-    if len(located.names) <= params.clusters:
+    loaded = read(points)
+    if len(loaded.names) <= params.clusters:
         raise StageError(
-            f"{points} has {len(located.names)} points, not enough for {params.clusters} "
+            f"{points} has {len(loaded.names)} points, not enough for {params.clusters} "
             f"clusters: lower {params.section}.clusters or bring more text"
         )
     model = KMeans(params.clusters, n_init=params.restarts, random_state=params.seed)
-    distances = model.fit_transform(located.vectors)  # (points, clusters)
+    distances = model.fit_transform(loaded.vectors)  # (points, clusters)
     used, assigned = np.unique(model.labels_, return_inverse=True)
     names = centre_words(model.cluster_centers_[used], read(words))
     nearest = distances[np.arange(len(assigned)), model.labels_]
     silhouette = silhouette_score(
-        located.vectors,
+        loaded.vectors,
         assigned,
         sample_size=min(SILHOUETTE_POINTS, len(assigned)),
         random_state=params.seed,
     )
     members.write(
-        pa.table([located.names, assigned.astype(np.int32), nearest], schema=members.schema)
+        pa.table([loaded.names, assigned.astype(np.int32), nearest], schema=members.schema)
     )
     sizes = np.bincount(assigned)
     clusters.write(
@@ -98,6 +103,6 @@ def main(
             points=len(assigned),
             inertia=model.inertia_,
             silhouette=silhouette,
-            **agreement(located.labels, assigned),
+            **agreement(loaded.labels, assigned),
         )
     )

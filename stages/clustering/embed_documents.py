@@ -1,4 +1,4 @@
-"""Embed documents as weighted averages of their word vectors, beside the most frequent words."""
+"""Embed documents as weighted averages of word vectors, in one space with frequent words."""
 
 from collections.abc import Iterable
 
@@ -33,18 +33,19 @@ def average_documents(
     probabilities: np.ndarray,
     smoothing: float,
 ) -> np.ndarray:
-    """Return a vector per document, of shape (documents, dimensions); zeros without known words.
+    """Return the smooth inverse frequency embeddings of documents, (documents, dimensions).
 
-    A document is the average of its words' vectors, each weighted by a / (a + p) for a word of
-    probability p, less the mean of all documents: the smooth inverse frequency of Arora, Liang
-    and Ma 2017, algorithm 1, with the mean in the place of the first principal component.
+    The embedding of a document is the average of its word vectors, where a word of probability p
+    has the weight a / (a + p), minus the mean over all documents. This is algorithm 1 of Arora,
+    Liang and Ma 2017 with the mean instead of the first principal component. A document without
+    known words is zero.
 
     Args:
-        documents: the tokens of each.
-        row_of: the row of each word in `vectors`.
-        vectors: of shape (words, dimensions).
-        probabilities: of shape (words,).
-        smoothing: the constant a.
+        documents: tokens of each document.
+        row_of: rows of the words in `vectors`.
+        vectors: word vectors, (words, dimensions).
+        probabilities: shares of the words in the text, (words,).
+        smoothing: constant a.
     """
     weighted = vectors * (smoothing / (smoothing + probabilities))[:, np.newaxis]
     averages = []
@@ -67,14 +68,14 @@ def main(
     documents: Table[POINTS],
     metrics: Output,
 ) -> None:
-    """Embed documents as averages of their word vectors, beside the most frequent words."""
+    """Embed documents as averages of their word vectors, and select the most frequent words."""
     vocabulary = pq.read_table(vectors)
     names = vocabulary["token"].to_pylist()
     counts = vocabulary["count"].to_numpy()
     word_vectors = to_array(vocabulary["vector"])
     if len(names) <= params.skip_words:
         raise StageError(
-            f"{vectors} has {len(names)} words, none of which is left after skipping "
+            f"{vectors} has {len(names)} words, and none is left after skipping "
             f"{params.skip_words}: lower {params.section}.skip_words or bring more text"
         )
     chosen = slice(params.skip_words, params.skip_words + params.words)

@@ -1,4 +1,4 @@
-"""Project points to the plane, by PCA and by t-SNE."""
+"""Project points onto the plane by PCA and t-SNE."""
 
 import numpy as np
 import pyarrow as pa
@@ -27,9 +27,9 @@ class ProjectParams(Params):
 def main(
     *, params: ProjectParams, points: Input, projection: Table[PROJECTION], metrics: Output
 ) -> None:
-    """Project points to the plane by PCA and t-SNE."""
-    located = read(points)
-    shown = np.arange(len(located.names))
+    """Project points onto the plane by PCA and t-SNE."""
+    loaded = read(points)
+    shown = np.arange(len(loaded.names))
     if len(shown) > params.points:
         draw = np.random.default_rng(params.seed)
         shown = np.sort(draw.choice(shown, params.points, replace=False))
@@ -38,11 +38,11 @@ def main(
             f"{points} has {len(shown)} points, too few for a perplexity of "
             f"{params.perplexity}: lower {params.section}.perplexity or bring more text"
         )
-    vectors = located.vectors[shown]
+    vectors = loaded.vectors[shown]
     pca = PCA(2, svd_solver="full").fit(vectors)
     tsne = TSNE(2, perplexity=params.perplexity, init="pca", random_state=params.seed, n_jobs=1)
     planes = {"pca": pca.transform(vectors), "tsne": tsne.fit_transform(vectors)}
-    names = [located.names[row] for row in shown]
+    names = [loaded.names[row] for row in shown]
     columns = [
         names * len(planes),
         np.repeat(list(planes), len(names)).tolist(),

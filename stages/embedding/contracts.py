@@ -12,7 +12,7 @@ VECTORS = Contract(
             pa.field("token", pa.string(), nullable=False),
             pa.field("count", pa.int64(), nullable=False),
             pa.field("vector", pa.list_(pa.float32()), nullable=False),
-            # Of a sparse model, where the numbers of the vector stand; the others are zero.
+            # Of a sparse model only: dimensions of the values in `vector`; the others are zero.
             pa.field("indices", pa.list_(pa.int32())),
         ]
     ),
@@ -24,7 +24,7 @@ VECTORS = Contract(
 )
 
 _RANK = ("ExpectColumnValuesToBeBetween", {"column": "rank", "min_value": 1})
-# A cosine of float32 vectors may pass 1 by its rounding.
+# Rounding can take a cosine of float32 vectors above 1.
 _COSINE = (
     "ExpectColumnValuesToBeBetween",
     {"column": "cosine_similarity", "min_value": -1.000001, "max_value": 1.000001},
@@ -34,7 +34,7 @@ NEIGHBOURS = Contract(
     pa.schema(
         [
             pa.field("token", pa.string(), nullable=False),
-            # Whether the training text has the word; if not, its vector is made of its n-grams.
+            # Whether the training text contains the word; if not, its vector comes from n-grams.
             pa.field("seen", pa.bool_(), nullable=False),
             pa.field("rank", pa.int32(), nullable=False),
             pa.field("neighbour", pa.string(), nullable=False),
@@ -91,7 +91,7 @@ CONTEXT_WORDS = Contract(
     min_rows=0,
 )
 
-# What each test asked, what was right and what the model said.
+# Each item of each test, with the right answer and the model's answer.
 ITEM_SCORES = Contract(
     pa.schema(
         [
@@ -99,9 +99,10 @@ ITEM_SCORES = Contract(
             pa.field("measure", pa.string(), nullable=False),
             pa.field("part", pa.string(), nullable=False),
             pa.field("item", pa.string(), nullable=False),
-            # Of similarity, the score that people gave; otherwise 1.
+            # Similarity: the score that people gave. Other tests: 1.
             pa.field("target", pa.float64(), nullable=False),
-            # Of similarity, the cosine; otherwise the chance to be right, 1 or 0 but for ties.
+            # Similarity: the cosine. Other tests: the probability of a right answer, which lies
+            # between 0 and 1 only if there are ties.
             pa.field("prediction", pa.float64(), nullable=False),
         ]
     ),
@@ -130,7 +131,7 @@ GLOVE_FIT = Contract(
             pa.field("token", pa.string(), nullable=False),
             pa.field("neighbour", pa.string(), nullable=False),
             pa.field("log_count", pa.float64(), nullable=False),
-            # Of the vectors, with their biases.
+            # Dot product of the vectors plus their biases.
             pa.field("dot_product", pa.float64(), nullable=False),
         ]
     ),
@@ -144,11 +145,11 @@ COMPARISON = Contract(
             pa.field("test", pa.string(), nullable=False),
             pa.field("model", pa.string(), nullable=False),
             pa.field("items", pa.int64(), nullable=False),
-            # Null where it is not defined.
+            # Null if the score is undefined, for instance for too few items.
             pa.field("score", pa.float64()),
             pa.field("low", pa.float64()),
             pa.field("high", pa.float64()),
-            # How far the score is behind the best one, and the upper end of its interval.
+            # Difference from the best score, and the lower end of its interval.
             pa.field("behind", pa.float64()),
             pa.field("behind_low", pa.float64()),
         ]

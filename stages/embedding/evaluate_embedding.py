@@ -1,4 +1,4 @@
-"""Evaluate word vectors by similarity, analogies, cloze questions, outliers and neighbours."""
+"""Evaluate word vectors by similarity, analogies, cloze questions and outlier detection."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from stages.embedding.contracts import (
 )
 from stages.embedding.evaluation.evaluation_sets import analogy_sets, similarity_sets
 from stages.embedding.evaluation.items import (
-    FIRST,
+    TOP_K,
     cloze_test,
     score_analogies,
     score_cloze,
@@ -63,9 +63,9 @@ class EvaluateEmbeddingParams(Params):
 
 
 def word_map(space: Space, params: EvaluateEmbeddingParams) -> pa.Table:
-    """Return the table `map`: frequent words in the plane, by t-SNE (van der Maaten, Hinton 2008).
+    """Return the table `map`: a t-SNE plot of frequent words (van der Maaten and Hinton 2008).
 
-    It is empty for sparse vectors, all of which are equally far from each other.
+    The table is empty for sparse vectors, because these are all equally far from each other.
     """
     first = params.map_skip_words
     rows = np.arange(first, min(first + params.map_words, len(space.words)))
@@ -85,10 +85,10 @@ def word_map(space: Space, params: EvaluateEmbeddingParams) -> pa.Table:
 
 
 def fit(model: Model) -> tuple[pa.Table, dict[str, float] | None]:
-    """Return the table `glove_fit`, and the correlation of dot products with log counts.
+    """Return the table `glove_fit`, and the correlation of dot products and log counts.
 
-    GloVe fits the one to the other (Pennington et al. 2014, equation 7). For other models the table
-    is empty and the correlation None.
+    GloVe fits the dot products to the log counts (Pennington et al. 2014, equation 7). For other
+    models the table is empty and the correlation is None.
     """
     if "sample_count" not in model.tensors:
         return GLOVE_FIT.schema.empty_table(), None
@@ -97,11 +97,11 @@ def fit(model: Model) -> tuple[pa.Table, dict[str, float] | None]:
     dots = np.einsum("ij,ij->i", t["output"][row], t["context"][column]).astype(np.float64)
     dots += t["bias"][row] + t["context_bias"][column]
     logs = np.log(t["sample_count"].astype(np.float64))
-    often = t["sample_count"] >= np.quantile(t["sample_count"], 0.9)
+    frequent = t["sample_count"] >= np.quantile(t["sample_count"], 0.9)
     facts = {
         "counts": len(dots),
         "correlation": _correlation(dots, logs),
-        "correlation_of_frequent_tenth": _correlation(dots[often], logs[often]),
+        "correlation_of_frequent_tenth": _correlation(dots[frequent], logs[frequent]),
     }
     shown = np.unique(np.linspace(0, len(dots) - 1, POINTS_SHOWN).astype(int))
     columns = [
@@ -120,25 +120,25 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float | None:
 def baselines(
     vocabulary: Vocabulary, questions: list[ClozeQuestion], space: Space, label_words: pd.DataFrame
 ) -> dict[str, float]:
-    """Return the score of each kind of test without knowledge of word meanings.
+    """Return the baseline score of each kind of test.
 
-    That is the score of random guesses; for cloze questions, of guessing the most frequent words.
+    The baseline guesses at random, and for cloze questions it guesses the most frequent words.
     """
     rank = {word: n for n, word in enumerate(vocabulary.words)}
     answers = np.array([rank[q.sentence[q.gap]] for q in questions])
-    of_label = label_words.groupby("label").size()
+    sizes = label_words.groupby("label").size()
     return {
         "similarity": 0.0,
         "analogies": 1 / max(len(space.words) - 3, 1),
-        "outliers": float((1 / (of_label + 1)).mean()) if len(of_label) else 0.0,
-        **{cloze_test(k): float((answers < k).mean()) for k in FIRST if len(answers)},
+        "outliers": float((1 / (sizes + 1)).mean()) if len(sizes) else 0.0,
+        **{cloze_test(k): float((answers < k).mean()) for k in TOP_K if len(answers)},
     }
 
 
 def summaries(
     scored: dict[str, tuple[pd.DataFrame, int]], params: EvaluateEmbeddingParams
 ) -> dict[str, dict[str, Any]]:
-    """Return the score of each test with its interval, and the number of items it covers."""
+    """Return the score of each test with its interval and the number of items it covers."""
     return {
         name: {
             **score(items, params.bootstrap_samples, params.seed)._asdict(),
@@ -150,14 +150,14 @@ def summaries(
 
 
 def sections(item_scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return the accuracy of each section of each set of analogies."""
-    found: dict[str, dict[str, Any]] = {}
+    """Return the accuracy on each section of each analogy set."""
+    accuracy: dict[str, dict[str, Any]] = {}
     for (test, part), rows in item_scores.groupby(["test", "part"], sort=False):
-        found.setdefault(test, {})[part] = {
+        accuracy.setdefault(test, {})[part] = {
             "score": rows["prediction"].mean(),
             "covered": len(rows),
         }
-    return found
+    return accuracy
 
 
 @command
@@ -182,7 +182,7 @@ def main(
     """Evaluate word vectors: similarity, analogies, cloze questions, outliers, neighbours, fit.
 
     Args:
-        evaluation: folder of people's own evaluation sets
+        evaluation: folder of the user's own evaluation sets
     """
     corpus = read_vocabulary(vocabulary)
     trained = read_model(vectors, model)
@@ -202,10 +202,12 @@ def main(
         name: (score_analogies(name, items, space), len(items))
         for name, items in analogy_sets(evaluation, known).items()
     }
-    guessed = score_cloze(questions, params.cloze_window, predictor, space)
-    filled = {name: (rows, len(questions)) for name, rows in guessed.groupby("test", sort=False)}
+    guesses = score_cloze(questions, params.cloze_window, predictor, space)
+    cloze_tests = {
+        name: (rows, len(questions)) for name, rows in guesses.groupby("test", sort=False)
+    }
     outliers = score_outliers(labelled, space)
-    scored = {**similarity, **analogies, **filled, "outliers": (outliers, len(outliers))}
+    scored = {**similarity, **analogies, **cloze_tests, "outliers": (outliers, len(outliers))}
     scores = pd.concat([rows for rows, _ in scored.values()], ignore_index=True)
     points, correlation = fit(trained)
 
@@ -227,8 +229,8 @@ def main(
     map.write(word_map(space, params))
     glove_fit.write(points)
     item_scores.write(pa.Table.from_pandas(scores, item_scores.schema, preserve_index=False))
-    dense = isinstance(trained.vectors, np.ndarray)
-    stored = trained.vectors.size if dense else trained.vectors.nnz
+    is_dense = isinstance(trained.vectors, np.ndarray)
+    stored = trained.vectors.size if is_dense else trained.vectors.nnz
     metrics.write_json(
         EvaluateEmbeddingMetrics(
             **trained.facts,

@@ -1,4 +1,4 @@
-"""Train one model of word vectors, of the kind that its section of parameters names."""
+"""Train one model of word vectors; the kind of the model is a parameter."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,11 +30,11 @@ TRAINERS: dict[str, tuple[type[ModelParams], Trainer]] = {
 
 
 class Kind(ModelParams, extra="ignore"):
-    """The parameters that every model has; `kind` says which others there are."""
+    """The parameters that all models share; `kind` determines the others."""
 
 
 def load_section(section: str) -> tuple[ModelParams, Trainer]:
-    """Return the parameters of a model as its kind has them, and what trains it.
+    """Return the parameters of a model, checked for its kind, and its trainer.
 
     Raises:
         StageError: the kind is unknown, or a parameter is not one of that kind.
@@ -49,10 +49,10 @@ def load_section(section: str) -> tuple[ModelParams, Trainer]:
 
 
 def check(*, params: Kind) -> None:
-    """Check the parameters of the model's own kind, and the file that they name."""
-    own, _ = load_section(params.section)
-    if isinstance(own, PretrainedParams):
-        check_file(own)
+    """Check the parameters for the kind of model, and the file that they name."""
+    model_params, _ = load_section(params.section)
+    if isinstance(model_params, PretrainedParams):
+        check_file(model_params)
 
 
 @command
@@ -64,10 +64,10 @@ def main(
     Args:
         model: other parameters of the model, as safetensors
     """
-    own, train = load_section(params.section)
+    model_params, train = load_section(params.section)
     words = read_vocabulary(vocabulary)
     text = TrainingText(tokens, words.words)
-    checkpoint = Checkpoint(model, own, [tokens, vocabulary], Path(__file__))
-    trained = train(text, words, own, checkpoint)
+    checkpoint = Checkpoint(model, model_params, [tokens, vocabulary], Path(__file__))
+    trained = train(text, words, model_params, checkpoint)
     counts = dict(zip(words.words, words.counts.tolist(), strict=True))
-    write_model(trained, counts, own.kind, vectors, model)
+    write_model(trained, counts, model_params.kind, vectors, model)

@@ -65,7 +65,7 @@ def test_points_without_labels_have_no_agreement(blobs):
     assert run_cluster()["adjusted_rand"] is None
 
 
-def test_more_clusters_than_points_is_told(blobs):
+def test_too_many_clusters_are_an_error(blobs):
     with pytest.raises(StageError, match=r"has 60 points, not enough for 60 clusters"):
         run_cluster(clusters=60)
 
@@ -82,17 +82,17 @@ def run_project(**changes):
     return pq.read_table("projection.parquet").to_pandas()
 
 
-def test_projection_keeps_the_clouds_apart(blobs):
+def test_projection_separates_the_clouds(blobs):
     rows = run_project()
     assert rows.groupby("method").size().to_dict() == {"pca": 60, "tsne": 60}
     for _, plane in rows.groupby("method"):
         axes = plane.assign(axis=plane["point"].str[0]).groupby("axis")[["x", "y"]]
         spread = axes.std().to_numpy().mean()
-        apart = np.linalg.norm(np.diff(axes.mean().to_numpy(), axis=0), axis=1).min()
-        assert apart > 3 * spread
+        distance = np.linalg.norm(np.diff(axes.mean().to_numpy(), axis=0), axis=1).min()
+        assert distance > 3 * spread
 
 
-def test_projection_has_equal_bytes_and_a_limit(blobs):
+def test_projection_is_reproducible_and_limits_the_points(blobs):
     rows = run_project(points=40)
     first = Path("projection.parquet").read_bytes()
     assert len(rows) == 80
@@ -100,17 +100,17 @@ def test_projection_has_equal_bytes_and_a_limit(blobs):
     assert Path("projection.parquet").read_bytes() == first
 
 
-def test_too_few_points_for_the_perplexity_is_told(blobs):
+def test_too_few_points_for_the_perplexity_are_an_error(blobs):
     with pytest.raises(StageError, match="too few for a perplexity"):
         run_project(perplexity=60)
 
 
-def test_vocabulary_smaller_than_what_is_skipped_is_told(tmp_path, monkeypatch):
+def test_skipping_the_whole_vocabulary_is_an_error(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     vectors = {"token": ["a", "b"], "count": [2, 1], "vector": to_column(np.eye(2))}
     pq.write_table(pa.table(vectors), "vectors.parquet")
     params(embed_documents={"words": 5, "skip_words": 2, "smoothing": 0.001})
-    with pytest.raises(StageError, match=r"has 2 words, none of which is left after skipping 2"):
+    with pytest.raises(StageError, match=r"has 2 words, and none is left after skipping 2"):
         embed_documents.main(
             params="clustering.embed_documents",
             tokens="vectors.parquet",
@@ -122,18 +122,18 @@ def test_vocabulary_smaller_than_what_is_skipped_is_told(tmp_path, monkeypatch):
         )
 
 
-def test_document_is_the_weighted_average_less_the_mean():
+def test_document_is_the_weighted_average_minus_the_mean():
     vectors = np.array([[1.0, 0], [0, 1]])
     documents = [["a", "b", "unknown"], ["a"], ["unknown"]]
     averages = average_documents(documents, {"a": 0, "b": 1}, vectors, np.array([0.1, 0.3]), 0.1)
-    # weights 0.5 and 0.25
+    # The weights are 0.5 and 0.25.
     both, single = np.array([0.25, 0.125]), np.array([0.5, 0])
     mean = (both + single) / 2
     np.testing.assert_allclose(averages, [both - mean, single - mean, [0, 0]])
 
 
 def test_points_table_round_trip(blobs):
-    again = read(Path("points.parquet"))
-    assert (again.names, again.labels) == (blobs.names, blobs.labels)
-    np.testing.assert_array_equal(again.vectors, blobs.vectors)
+    points = read(Path("points.parquet"))
+    assert (points.names, points.labels) == (blobs.names, blobs.labels)
+    np.testing.assert_array_equal(points.vectors, blobs.vectors)
     assert pq.read_schema("points.parquet").names == POINTS.schema.names

@@ -32,7 +32,7 @@ SECTIONS["fasttext"] = {
 
 
 class NoCheckpoint:
-    """Takes the place of a checkpoint, and has nothing saved."""
+    """A checkpoint that saves nothing."""
 
     def restore_arrays(self):
         return None
@@ -47,7 +47,7 @@ def documents():
     return [[f"w{n}" for n in draw.zipf(1.6, 12) if n < 30] for _ in range(200)]
 
 
-def counted(documents):
+def count_words(documents):
     words, counts = np.unique([w for d in documents for w in d], return_counts=True)
     order = np.lexsort((words, -counts))
     return {str(words[i]): int(counts[i]) for i in order}
@@ -63,25 +63,26 @@ def write_tokens(path, documents, splits, labels=None):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch, documents):
-    """A folder with tokens and vocabulary, in which the test is."""
+    """A folder with tokens and vocabulary, as the current directory."""
     monkeypatch.chdir(tmp_path)
     splits = ["train"] * 190 + ["test"] * 10
     write_tokens("tokens.parquet", documents, splits)
     # Some words of the text are outside the vocabulary.
-    frequent = {word: n for word, n in counted(documents[:190]).items() if n > 5}
+    frequent = {word: n for word, n in count_words(documents[:190]).items() if n > 5}
     pq.write_table(vocabulary(frequent), "vocabulary.parquet")
     return tmp_path
 
 
 @pytest.fixture
 def text(folder):
+    """The training text and its vocabulary."""
     words = read_vocabulary(folder / "vocabulary.parquet")
     return TrainingText(folder / "tokens.parquet", words.words), words
 
 
 @pytest.fixture
 def train(folder):
-    """The stage, for a section with some changes; returns the bytes of what it wrote."""
+    """A function that trains a kind of model with some changes and returns its outputs, bytes."""
     from stages.embedding.train_embedding import main
 
     def run(name, **changes):

@@ -29,12 +29,12 @@ TABLES = [
 
 @pytest.fixture
 def evaluate(train, folder):
-    """Train and evaluate a model; returns the metrics."""
+    """A function that trains and evaluates a kind of model and returns the metrics."""
     labels = pd.DataFrame({"label": ["a"] * 3 + ["b"] * 3, "token": [f"w{n}" for n in range(1, 7)]})
     labels.to_parquet("label_words.parquet")
     (folder / "sets").mkdir()
-    own = "word_a,word_b,score\nw1,w2,9\nw1,w3,5\nw2,w4,3\nw1,w5,1\n"
-    (folder / "sets/mine.csv").write_text(own)
+    pairs = "word_a,word_b,score\nw1,w2,9\nw1,w3,5\nw2,w4,3\nw1,w5,1\n"
+    (folder / "sets/mine.csv").write_text(pairs)
 
     def run(kind):
         train(kind)
@@ -84,7 +84,7 @@ def test_every_kind_is_evaluated(evaluate, folder, kind):
         assert metrics["dimensions"] == metrics["words"]
 
 
-def test_comparison_reads_the_models_of_params(evaluate, folder):
+def test_comparison_covers_the_models_in_params(evaluate, folder):
     evaluate("glove")
     arguments = {
         "params": "embedding.compare_embeddings",

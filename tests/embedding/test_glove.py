@@ -34,22 +34,21 @@ def cost(weights, row, column, log, scale):
     return scale * difference**2
 
 
-def test_a_step_goes_down_the_gradient():
+def test_a_step_follows_the_negative_gradient():
     weights = initial_weights(3, 4, seed=2)
     for values in weights:
         values[:, 0] *= 3
     row, column, log, scale = 2, 1, 1.5, 0.7
     gradients = []
-    for part, at in zip(weights, (row, column, row, column), strict=True):
-        gradient = np.zeros_like(part[at, 0], dtype=np.float64)
-        for place in np.ndindex(gradient.shape):
-            sides = []
+    for part, (values, index) in enumerate(zip(weights, (row, column, row, column), strict=True)):
+        gradient = np.zeros_like(values[index, 0], dtype=np.float64)
+        for element in np.ndindex(gradient.shape):
+            costs = []
             for step in (1e-3, -1e-3):
-                moved = [values.astype(np.float64) for values in weights]
-                which = [values is part for values in weights].index(True)
-                moved[which][(at, 0, *place)] += step
-                sides.append(cost(Weights(*moved), row, column, log, scale))
-            gradient[place] = (sides[0] - sides[1]) / 2e-3
+                shifted = [array.astype(np.float64) for array in weights]
+                shifted[part][(index, 0, *element)] += step
+                costs.append(cost(Weights(*shifted), row, column, log, scale))
+            gradient[element] = (costs[0] - costs[1]) / 2e-3
         gradients.append(gradient)
     before = [values.copy() for values in weights]
     entry = Entries(
@@ -57,25 +56,26 @@ def test_a_step_goes_down_the_gradient():
         np.array([scale], np.float32), np.array([0, 1]),
     )  # fmt: skip
     with ThreadPoolExecutor(1) as pool:
-        got = train_epoch(entry, weights, 0.01, 1, pool, 1)
-    assert got == pytest.approx(cost(Weights(*before), row, column, log, scale), rel=1e-5)
-    for old, new, at, gradient in zip(
+        actual = train_epoch(entry, weights, 0.01, 1, pool, 1)
+    assert actual == pytest.approx(cost(Weights(*before), row, column, log, scale), rel=1e-5)
+    for old, new, index, gradient in zip(
         before, weights, (row, column, row, column), gradients, strict=True
     ):
-        # All sums of squares are 1 before the step; the factor 2 of the square is left out.
-        np.testing.assert_allclose((old - new)[at, 0] / 0.01, gradient / 2, rtol=2e-3, atol=1e-5)
-        np.testing.assert_allclose(new[at, 1], 1 + (gradient / 2) ** 2, rtol=2e-3)
-        others = np.delete(np.arange(3), at)
+        # The sums of squared gradients are 1 before the step; the update omits the factor 2.
+        step = (old - new)[index, 0] / 0.01
+        np.testing.assert_allclose(step, gradient / 2, rtol=2e-3, atol=1e-5)
+        np.testing.assert_allclose(new[index, 1], 1 + (gradient / 2) ** 2, rtol=2e-3)
+        others = np.delete(np.arange(3), index)
         np.testing.assert_array_equal(old[others], new[others])
 
 
-def test_every_count_is_learned_from_once_in_its_block():
+def test_every_count_occurs_once_in_its_block():
     counts = random_counts(50)
     entries = arrange(counts, 2.0, 0.75, 4, seed=3)
-    again = scipy.sparse.coo_array(
+    restored = scipy.sparse.coo_array(
         (np.exp(entries.logs), (entries.rows, entries.columns)), shape=counts.shape
     )
-    np.testing.assert_allclose(again.toarray(), counts.toarray(), rtol=1e-5)
+    np.testing.assert_allclose(restored.toarray(), counts.toarray(), rtol=1e-5)
     np.testing.assert_allclose(
         entries.scales, np.minimum((np.exp(entries.logs) / 2) ** 0.75, 1), rtol=1e-5
     )
@@ -118,13 +118,13 @@ def test_dot_products_become_log_counts(text):
     assert model.facts["cost"][-1] < model.facts["cost"][0] / 5
 
 
-def test_words_that_stand_alone_are_told(folder, text):
+def test_a_text_without_cooccurrences_is_an_error(folder, text):
     write_tokens("tokens.parquet", [["w1"], ["w2"]], ["train"] * 2)
-    with pytest.raises(StageError, match="no two words stand near each other"):
+    with pytest.raises(StageError, match="no two words occur near each other"):
         train_glove(*text, GloveParams(**SECTIONS["glove"]), NoCheckpoint())
 
 
-def test_a_cost_that_is_no_number_stops_the_training(text):
+def test_a_cost_that_is_not_finite_stops_training(text):
     params = GloveParams(**{**SECTIONS["glove"], "learning_rate": 1e30, "epochs": 9})
     with pytest.raises(StageError, match=r"the cost is (nan|inf) in epoch \d: lower learning_rate"):
         train_glove(*text, params, NoCheckpoint())

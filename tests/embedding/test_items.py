@@ -17,23 +17,23 @@ def pairs(*rows):
     return pd.DataFrame(rows, columns=["word_a", "word_b", "score"])
 
 
-def test_order_that_people_agree_with_scores_one():
-    judged = pairs(("north", "near_north", 9), ("north", "east", 5), ("north", "south", 1))
-    rows = score_similarity("test", judged, SPACE)
+def test_the_same_order_as_peoples_scores_one():
+    rated = pairs(("north", "near_north", 9), ("north", "east", 5), ("north", "south", 1))
+    rows = score_similarity("test", rated, SPACE)
     assert score(rows, 100, 1).score == pytest.approx(1)
 
 
 def test_uncovered_pairs_do_not_count_and_too_few_give_no_score():
-    judged = pairs(("north", "near_north", 9), ("north", "up", 5), ("down", "south", 1))
-    rows = score_similarity("test", judged, SPACE)
+    rated = pairs(("north", "near_north", 9), ("north", "up", 5), ("down", "south", 1))
+    rows = score_similarity("test", rated, SPACE)
     assert len(rows) == 1
     assert score(rows, 100, 1) == NONE
-    assert score(score_similarity("test", judged[1:], SPACE), 100, 1) == NONE
+    assert score(score_similarity("test", rated[1:], SPACE), 100, 1) == NONE
 
 
 def test_equal_similarities_give_no_score_and_not_nan():
-    judged = pairs(*[("north", "east", n) for n in range(4)])
-    assert score(score_similarity("test", judged, SPACE), 100, 1) == NONE
+    rated = pairs(*[("north", "east", n) for n in range(4)])
+    assert score(score_similarity("test", rated, SPACE), 100, 1) == NONE
 
 
 def rows_of(prediction, target=None, measure="accuracy", test="t"):
@@ -47,17 +47,17 @@ def rows_of(prediction, target=None, measure="accuracy", test="t"):
 
 def test_samples_are_spearmans_correlation():
     draw = np.random.default_rng(1)
-    wanted, got = draw.integers(0, 9, 50).astype(float), draw.normal(size=50)
-    rows = rows_of(got, wanted, "spearman")
+    target, prediction = draw.integers(0, 9, 50).astype(float), draw.normal(size=50)
+    rows = rows_of(prediction, target, "spearman")
     sampled = samples(rows, 20, 3)
-    assert sampled[0] == pytest.approx(spearmanr(wanted, got).statistic)
-    again = np.random.default_rng(3).integers(0, 50, (20, 50))
-    assert sampled[5] == pytest.approx(spearmanr(wanted[again[4]], got[again[4]]).statistic)
+    assert sampled[0] == pytest.approx(spearmanr(target, prediction).statistic)
+    drawn = np.random.default_rng(3).integers(0, 50, (20, 50))[4]
+    assert sampled[5] == pytest.approx(spearmanr(target[drawn], prediction[drawn]).statistic)
 
 
-def test_interval_of_a_share_is_that_of_its_standard_error():
-    got = np.repeat([1, 0], [300, 700])
-    value, low, high = score(rows_of(got), 2000, 1)
+def test_interval_of_a_share_matches_its_standard_error():
+    prediction = np.repeat([1, 0], [300, 700])
+    value, low, high = score(rows_of(prediction), 2000, 1)
     error = 1.96 * np.sqrt(0.3 * 0.7 / 1000)
     assert value == pytest.approx(0.3)
     assert (low, high) == pytest.approx((0.3 - error, 0.3 + error), abs=0.004)
@@ -77,7 +77,7 @@ def test_analogies():
     assert len(score_analogies("analogies", questions[2:], space)) == 0
 
 
-def test_outliers_are_what_is_least_similar():
+def test_the_least_similar_word_is_the_outlier():
     vectors = np.vstack([np.eye(2)[[0] * 4 + [1] * 4]]) + np.arange(8)[:, None] * 0.01
     words = [f"w{n}" for n in range(8)]
     labels = pd.DataFrame({"label": ["a"] * 4 + ["b"] * 4, "token": words})
@@ -89,7 +89,7 @@ def test_outliers_are_what_is_least_similar():
     assert len(score_outliers(labels[:0], space_of(Model(words, vectors, {}, {})))) == 0
 
 
-def test_models_are_compared_on_what_all_of_them_know():
+def test_models_are_compared_on_the_items_that_all_cover():
     draw = np.random.default_rng(1)
     good, bad = draw.random(400) < 0.6, draw.random(400) < 0.3
     almost = good.copy()

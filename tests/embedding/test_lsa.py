@@ -8,19 +8,19 @@ from stages.embedding.models.lsa import LsaParams, document_matrix, ppmi, train_
 from .conftest import SECTIONS, NoCheckpoint, write_tokens
 
 
-def test_mutual_information_is_that_of_the_definition():
+def test_mutual_information_follows_the_definition():
     counts = np.array([[0, 4, 1], [4, 0, 0], [1, 0, 2]], dtype=np.float32)
     smoothed = counts.sum(axis=0) ** 0.75
     with np.errstate(divide="ignore"):
         expected = np.log(
             counts / counts.sum(axis=1, keepdims=True) / (smoothed / smoothed.sum())
         ).clip(min=0)
-    got = ppmi(scipy.sparse.csr_array(counts), 0.75)
-    np.testing.assert_allclose(got.toarray(), expected, rtol=1e-5)
-    assert (got.data > 0).all()
+    actual = ppmi(scipy.sparse.csr_array(counts), 0.75)
+    np.testing.assert_allclose(actual.toarray(), expected, rtol=1e-5)
+    assert (actual.data > 0).all()
 
 
-def test_documents_are_rows_of_length_one(text):
+def test_rows_of_documents_have_length_one(text):
     text, words = text
     matrix = document_matrix(text, len(words.words))
     assert matrix.shape == (190, len(words.words))
@@ -29,7 +29,7 @@ def test_documents_are_rows_of_length_one(text):
 
 
 @pytest.mark.parametrize("matrix", ["documents", "cooccurrence"])
-def test_axes_are_those_of_the_whole_decomposition(text, matrix):
+def test_axes_equal_those_of_the_full_svd(text, matrix):
     text, words = text
     params = LsaParams(
         **{**SECTIONS["lsa"], "matrix": matrix, "singular_value_power": 1, "iterations": 20}
@@ -37,24 +37,24 @@ def test_axes_are_those_of_the_whole_decomposition(text, matrix):
     model = train_lsa(text, words, params, NoCheckpoint())
     n = len(words.words)
     if matrix == "documents":
-        whole = document_matrix(text, n).toarray()
+        matrix = document_matrix(text, n).toarray()
     else:
         from stages.embedding.models.cooccurrence import cooccurrence
 
-        whole = ppmi(cooccurrence(text, n, 2, True, 1), 0.75).toarray()
-    _, singular, axes = np.linalg.svd(whole)
+        matrix = ppmi(cooccurrence(text, n, 2, True, 1), 0.75).toarray()
+    _, singular, axes = np.linalg.svd(matrix)
     np.testing.assert_allclose(model.facts["singular_values"], singular[:6], rtol=1e-3)
     expected = (axes[:6].T * singular[:6]) @ (axes[:6].T * singular[:6]).T
     np.testing.assert_allclose(model.vectors @ model.vectors.T, expected, atol=0.02)
 
 
-def test_fewer_words_than_dimensions_are_told(text):
-    with pytest.raises(StageError, match=r"tokens\.parquet gives a matrix of .* lower dimensions"):
+def test_fewer_words_than_dimensions_are_an_error(text):
+    with pytest.raises(StageError, match=r"a cooccurrence matrix of .* lower dimensions"):
         train_lsa(*text, LsaParams(**{**SECTIONS["lsa"], "dimensions": 500}), NoCheckpoint())
 
 
-def test_one_document_has_one_axis(folder, text):
+def test_fewer_documents_than_dimensions_are_an_error(folder, text):
     write_tokens("tokens.parquet", [["w1", "w2", "w3"] * 9], ["train"])
     params = LsaParams(**{**SECTIONS["lsa"], "matrix": "documents"})
-    with pytest.raises(StageError, match="a matrix of 1 documents"):
+    with pytest.raises(StageError, match="a documents matrix of 1 x"):
         train_lsa(*text, params, NoCheckpoint())

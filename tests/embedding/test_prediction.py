@@ -28,8 +28,8 @@ def model_of(name, text, words, **changes):
 
 def test_cloze_questions_are_drawn_from_long_sentences_of_the_split(folder, documents):
     questions = draw_cloze(folder / "tokens.parquet", ["w1", "w2"], "test", 1000, 1)
-    tested = [tuple(document) for document in documents[190:] if len(document) >= 6]
-    expected = [(d, gap) for d in tested for gap, word in enumerate(d) if word in ("w1", "w2")]
+    sentences = [tuple(document) for document in documents[190:] if len(document) >= 6]
+    expected = [(s, gap) for s in sentences for gap, word in enumerate(s) if word in ("w1", "w2")]
     assert [(tuple(q.sentence), q.gap) for q in questions] == expected
     some = draw_cloze(folder / "tokens.parquet", ["w1", "w2"], "test", 5, 1)
     assert len(some) == 5
@@ -59,7 +59,7 @@ def test_hierarchical_softmax_gives_probabilities(text):
 
 @pytest.mark.parametrize("softmax", ["negative_sampling", "hierarchical"])
 @pytest.mark.parametrize("kind", ["cbow", "skipgram"])
-def test_what_always_stands_together_is_guessed(tmp_path, kind, softmax):
+def test_words_that_always_occur_together_are_guessed(tmp_path, kind, softmax):
     draw = np.random.default_rng(1)
     groups = [["sun", "moon", "star"], ["pea", "bean", "corn"], ["red", "blue", "green"]]
     documents = [draw.permutation(groups[draw.integers(3)] * 3).tolist() for _ in range(600)]
@@ -68,12 +68,12 @@ def test_what_always_stands_together_is_guessed(tmp_path, kind, softmax):
     text = TrainingText(tmp_path / "t.parquet", words.words)
     changes = {"softmax": softmax, "epochs": 10, "subsampling": 0, "learning_rate": 0.1}
     _, space, predictor = model_of(kind, text, words, **changes)
-    blanks = draw_cloze(tmp_path / "t.parquet", words.words, "test", 100, 1)
-    hits = answer_cloze(blanks, 2, [1, 3], predictor, space)
+    questions = draw_cloze(tmp_path / "t.parquet", words.words, "test", 100, 1)
+    hits = answer_cloze(questions, 2, [1, 3], predictor, space)
     assert hits.shape == (100, 2)
     assert hits[:, 1].mean() > 0.95, "one of the group"
     assert hits[:, 0].mean() > 0.2
-    shown = cloze_examples(blanks, 2, 2, 3, predictor, space, {"sun"}).to_pylist()
+    shown = cloze_examples(questions, 2, 2, 3, predictor, space, {"sun"}).to_pylist()
     assert len(shown) == 6
     assert all("___" in row["sentence"] and row["answer"] != "sun" for row in shown)
     likely = likely_context(["sun", "absent"], 2, predictor, space, {"corn"}).to_pylist()
@@ -81,7 +81,7 @@ def test_what_always_stands_together_is_guessed(tmp_path, kind, softmax):
     assert 0.2 < sum(row["probability"] for row in likely) <= 1
 
 
-def test_a_model_without_probabilities_guesses_what_is_near():
+def test_a_model_without_probabilities_guesses_the_nearest_words():
     vectors = np.array([[1, 0], [0.9, 0.1], [0, 1]], dtype=np.float32)
     model = Model(["a", "b", "c"], vectors, {}, {})
     space = space_of(model)

@@ -22,7 +22,7 @@ VECTORS = np.arange(12, dtype=np.float32).reshape(4, 3)
 
 @pytest.fixture
 def load(train, folder):
-    """Run the stage on a file; returns the model."""
+    """A function that runs the stage on a file and returns the model."""
 
     def run(path, sha256=None):
         sha256 = sha256 or hashlib.sha256((folder / path).read_bytes()).hexdigest()
@@ -56,14 +56,16 @@ def test_formats(load, folder, name, options):
 
 
 def test_fasttext_binary(load, folder, documents):
-    theirs = FastText(documents, vector_size=4, min_count=1, bucket=20, epochs=1, seed=1, workers=1)
-    save_facebook_model(theirs, str(folder / "theirs.bin"))
-    model = load("theirs.bin")
-    np.testing.assert_allclose(model.vectors, theirs.wv[model.words], rtol=1e-5, atol=1e-7)
+    expected = FastText(
+        documents, vector_size=4, min_count=1, bucket=20, epochs=1, seed=1, workers=1
+    )
+    save_facebook_model(expected, str(folder / "saved.bin"))
+    model = load("saved.bin")
+    np.testing.assert_allclose(model.vectors, expected.wv[model.words], rtol=1e-5, atol=1e-7)
 
 
 def lines_of(*words, start=b""):
-    """Lines of three fractions each, with a header if `start` has one."""
+    """Lines of a word and three fractions, after `start`, which may be a header."""
     return start + b"".join(
         word + b" " + " ".join(f"{x / 4:.2f}" for x in row).encode() + b"\n"
         for word, row in zip(words, VECTORS, strict=False)
@@ -78,7 +80,7 @@ def lines_of(*words, start=b""):
         lines_of(b"w1", b"w2", b"w3", start=b"\xef\xbb\xbf3 3\n"),
         lines_of(b"w1", b"w2", b"w3", start=b"\xef\xbb\xbf"),
         lines_of(b"w1", b"w2", b"w3").replace(b"\n", b"\r\n"),
-        lines_of(b"w1", b"w2", b"w3").replace(b"\n", b" \n") + b"\n",  # word2vec's own
+        lines_of(b"w1", b"w2", b"w3").replace(b"\n", b" \n") + b"\n",  # as word2vec writes it
         lines_of(b"w1", b"w2", b"w3").replace(b" ", b"\t"),
         lines_of(b"w1", b"w2", b"w3")[:-1],
     ],
@@ -97,7 +99,7 @@ def test_forms_of_text(load, folder, name, content):
     "odd",
     [b". . .", b"at name@example.com", b"windows 10", b"10 000", b"1 1/2", b" ", b"garlic nan"],
 )
-def test_words_with_spaces_spoil_no_other_one(load, folder, header, odd):
+def test_words_with_spaces_do_not_affect_other_words(load, folder, header, odd):
     (folder / "glove.txt").write_bytes(lines_of(b"w1", odd, b"w2", b"w3", start=header))
     model = load("glove.txt")
     assert sorted(model.words) == ["w1", "w2", "w3"]
@@ -106,7 +108,7 @@ def test_words_with_spaces_spoil_no_other_one(load, folder, header, odd):
     assert model.facts["words_in_file"] == 4
 
 
-def test_words_at_which_python_would_break_lines_are_read(load, folder):
+def test_words_at_which_python_would_split_lines_are_read(load, folder):
     odd = ["1\xa01/2", "a\x85b", "a\u2028b"]
     (folder / "a.txt").write_bytes(lines_of(*(word.encode() for word in odd), b"w1"))
     model = load("a.txt")
@@ -116,7 +118,7 @@ def test_words_at_which_python_would_break_lines_are_read(load, folder):
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.bin"])
-def test_words_that_are_cut_or_repeated_are_counted(load, folder, name, capsys):
+def test_truncated_and_repeated_words_are_counted(load, folder, name, capsys):
     names = [b"w1", "한".encode()[:2], b"w1", b"w2"]
     if name == "a.txt":
         content = lines_of(*names)
@@ -128,13 +130,13 @@ def test_words_that_are_cut_or_repeated_are_counted(load, folder, name, capsys):
     np.testing.assert_array_equal(model.vectors[model.words.index("w1")], VECTORS[0] / 4)
     np.testing.assert_array_equal(model.vectors[model.words.index("w2")], VECTORS[3] / 4)
     assert (model.facts["words_not_utf8"], model.facts["repeated_words"]) == (1, 1)
-    said = capsys.readouterr().out
-    assert "a vector; of 4 in the file, 1 are not UTF-8" in said
-    assert "1 repeat a word of the corpus" in said
+    printed = capsys.readouterr().out
+    assert "a vector; of 4 in the file, 1 are not UTF-8" in printed
+    assert "1 repeat a word of the corpus" in printed
 
 
 def binary(*entries, words=None):
-    """word2vec's binary format; an entry is a word, of which the vector is the row of `VECTORS`."""
+    """word2vec's binary format; the vectors of the words are the rows of `VECTORS`."""
     body = b"".join(word + b" " + VECTORS[n].tobytes() for n, word in enumerate(entries))
     return f"{words or len(entries)} 3\n".encode() + body
 
@@ -150,7 +152,7 @@ def test_binary_with_and_without_line_ends(load, folder):
 
 
 @pytest.mark.parametrize("name", ["out.vec", "out.txt", "out.bin"])
-def test_what_is_exported_is_read_back(load, folder, train, name, capsys):
+def test_exported_vectors_are_read_back(load, folder, train, name, capsys):
     words = ["w1", "가상 도시", "a\xa0b", "w_2", "w 2", ".", "10"]
     vectors = np.random.default_rng(1).normal(size=(len(words), 3)).astype(np.float32)
     pq.write_table(vocabulary(dict.fromkeys(words, 9)), "vocabulary.parquet")
@@ -162,12 +164,12 @@ def test_what_is_exported_is_read_back(load, folder, train, name, capsys):
     ]
     pq.write_table(pa.table(columns, schema=VECTORS_CONTRACT.schema), "vectors.parquet")
     export_vectors.main(["vectors.parquet", name])
-    said = capsys.readouterr().out
-    assert f"{name}: 6 words of 3 dimensions" in said
-    assert "3 with spaces, such as '가상 도시', are written with _ for each space; 1 of" in said
+    printed = capsys.readouterr().out
+    assert f"{name}: 6 words of 3 dimensions" in printed
+    assert "3 with spaces, such as '가상 도시', are written with _ for each space; 1 of" in printed
     assert (folder / name).read_bytes().startswith(b"6 3\n")
-    theirs = KeyedVectors.load_word2vec_format(name, binary=name == "out.bin")
-    assert theirs.index_to_key == ["w1", "가상_도시", "a_b", "w_2", ".", "10"]
+    exported = KeyedVectors.load_word2vec_format(name, binary=name == "out.bin")
+    assert exported.index_to_key == ["w1", "가상_도시", "a_b", "w_2", ".", "10"]
 
     model = load(name)
     rows = dict(zip(words, vectors, strict=True)) | {"w 2": vectors[words.index("w_2")]}
@@ -176,18 +178,18 @@ def test_what_is_exported_is_read_back(load, folder, train, name, capsys):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "sentence"),
+    ("name", "content", "message"),
     [
-        ("few.vec", b"9 3\nw1 1 2 3\n", "few.vec says 9 words in its first line and holds 1"),
-        ("many.vec", b"1 1\nw1 1\nw2 1\n", "many.vec says 1 words in its first line and holds 2"),
-        ("wide.vec", b"1 9\nw1 1 2 3\n", "line 2 has 3 numbers, where the first line says 9"),
-        ("short.txt", b"w1 1 2\nw2 1\nw3 1 2\n", "short.txt: line 2 has 1 numbers, where most li"),
-        ("long.txt", b"w1 .1 2\nw2 .1 2 .5\nw3 .1 2\n", "line 2 has 3 numbers, where most"),
-        ("long.vec", b"2 2\nw1 1 2\nw2 1 2 3\n", "line 3 has 3 numbers, where the first"),
-        ("words.vec", b"1 2\nw1 one two\n", "line 2 has something else than 2 numbers behind 'w1'"),
-        ("nan.txt", b"w2 1 2\nw1 nan nan\n", "nan.txt: the vector of 'w1' has a number that"),
-        ("inf.vec", b"1 2\nw1 1 inf\n", "inf.vec: the vector of 'w1' has a number that"),
-        ("nan.bin", b"1 1\nw1 \0\0\xc0\x7f", "nan.bin: the vector of 'w1' has a number that"),
+        ("few.vec", b"9 3\nw1 1 2 3\n", "few.vec says 9 words in its first line but contains 1"),
+        ("many.vec", b"1 1\nw1 1\nw2 1\n", "many.vec says 1 words in .* but contains 2"),
+        ("wide.vec", b"1 9\nw1 1 2 3\n", "line 2 has 3 numbers, but the first line says 9"),
+        ("short.txt", b"w1 1 2\nw2 1\nw3 1 2\n", "short.txt: line 2 has 1 numbers, but most li"),
+        ("long.txt", b"w1 .1 2\nw2 .1 2 .5\nw3 .1 2\n", "line 2 has 3 numbers, but most"),
+        ("long.vec", b"2 2\nw1 1 2\nw2 1 2 3\n", "line 3 has 3 numbers, but the first"),
+        ("words.vec", b"1 2\nw1 one two\n", "line 2 does not have 2 numbers after 'w1'"),
+        ("nan.txt", b"w2 1 2\nw1 nan nan\n", "nan.txt: the vector of 'w1' has a value that"),
+        ("inf.vec", b"1 2\nw1 1 inf\n", "inf.vec: the vector of 'w1' has a value that"),
+        ("nan.bin", b"1 1\nw1 \0\0\xc0\x7f", "nan.bin: the vector of 'w1' has a value that"),
         ("list.txt", b"w1\nw2\n", "list.txt is not a file of vectors: it has no numbers"),
         ("mark.txt", b"\xef\xbb\xbf", "mark.txt is not a file of vectors: it has no numbers"),
         ("vast.vec", b"1 99999999999999999999\nw1 1\n", "vast.vec: line 2 has 1 numbers"),
@@ -195,12 +197,12 @@ def test_what_is_exported_is_read_back(load, folder, train, name, capsys):
         ("none.bin", b"4 0\n", "none.bin is not a binary file of vectors"),
         ("empty.txt", b"", "empty.txt is empty"),
         ("cut.bin", binary(b"w1", b"w2")[:-1], "cut.bin says 2 words of 3 dimensions .* ends"),
-        ("cut2.bin", b"9 3\nw1 ", "cut2.bin says 9 words of 3 dimensions .* ends in number 1"),
-        ("more.bin", binary(b"w1", b"w2", words=1), "more.bin says 1 words .* and holds more"),
-        ("space.bin", binary(b"w1", b"a b", b"w2"), "space.bin: word 2 has a space"),
+        ("cut2.bin", b"9 3\nw1 ", "cut2.bin says 9 words of 3 dimensions .* ends in word 1"),
+        ("more.bin", binary(b"w1", b"w2", words=1), "more.bin says 1 words .* but contains more"),
+        ("space.bin", binary(b"w1", b"a b", b"w2"), "space.bin: word 2 contains a space"),
         ("magic.bin", struct.pack("<3i", 793712315, 12, 8), "magic.bin is not a binary fi"),
         ("old.bin", struct.pack("<12i", *[100, 5, 5, 1, 5, 1, 1, 2, 9, 3, 6, 9]), "before 2017"),
-        ("vectors.npy", b"w1 1", "the name of a file of vectors ends in .vec, .txt, .bin"),
+        ("vectors.npy", b"w1 1", "the name of a file of vectors must end in .vec, .txt, .bin"),
         ("a.vec.gz", gzip.compress(b"w1 1 2\n"), "a.vec.gz is compressed by gzip: unpack it"),
         ("a.bin", gzip.compress(b"w1 1 2\n"), "a.bin is compressed by gzip: unpack it"),
         ("wide.txt", "w1 1 2\n".encode("utf-16"), "wide.txt is in UTF-16: save it as UTF-8"),
@@ -208,9 +210,9 @@ def test_what_is_exported_is_read_back(load, folder, train, name, capsys):
         ("other.txt", b"somewhere 1 2\nelse 3 4\n", "none of the .* words of the corpus"),
     ],
 )  # fmt: skip
-def test_broken_files_are_told(load, folder, name, content, sentence):
+def test_broken_files_are_an_error(load, folder, name, content, message):
     (folder / name).write_bytes(content)
-    with pytest.raises(StageError, match=sentence) as error:
+    with pytest.raises(StageError, match=message) as error:
         load(name)
     assert "\n" not in str(error.value)
     assert not (folder / "onehot/vectors.parquet").exists()
@@ -218,22 +220,22 @@ def test_broken_files_are_told(load, folder, name, content, sentence):
 
 @pytest.fixture
 def fasttext(folder, documents):
-    """The bytes of a model that gensim has written in fastText's format."""
-    theirs = FastText(documents, vector_size=4, min_count=1, bucket=20, epochs=1, seed=1, workers=1)
-    save_facebook_model(theirs, str(folder / "theirs.bin"))
-    return (folder / "theirs.bin").read_bytes()
+    """The bytes of a model that gensim wrote in fastText's format."""
+    model = FastText(documents, vector_size=4, min_count=1, bucket=20, epochs=1, seed=1, workers=1)
+    save_facebook_model(model, str(folder / "saved.bin"))
+    return (folder / "saved.bin").read_bytes()
 
 
 def dictionary_end(data):
     (words,) = struct.unpack_from("<i", data, 64)
-    place = 92
+    offset = 92
     for _ in range(words):
-        place = data.index(b"\0", place) + 10
-    return place
+        offset = data.index(b"\0", offset) + 10
+    return offset
 
 
-def test_fasttext_that_is_cut_anywhere_is_told(load, folder, fasttext):
-    # In the header, in a word, in the sizes, in both tables, and by a single byte.
+def test_a_truncated_fasttext_model_is_an_error(load, folder, fasttext):
+    # In the header, in a word, in the sizes, in both matrices, and by a single byte.
     end = dictionary_end(fasttext)
     for size in (30, 70, 95, end, end + 9, end + 40, len(fasttext) - 100, len(fasttext) - 1):
         (folder / "cut.bin").write_bytes(fasttext[:size])
@@ -242,25 +244,25 @@ def test_fasttext_that_is_cut_anywhere_is_told(load, folder, fasttext):
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "sentence"),
+    ("offset", "value", "message"),
     [
-        (4, struct.pack("<i", 13), "has version 13 of fastText's format; 11 and 12 are read"),
+        (4, struct.pack("<i", 13), "has version 13 of fastText's format; 11 and 12 are supported"),
         (36, struct.pack("<i", 3), "is a classifier .fastText supervised., not word vectors"),
         (72, struct.pack("<i", 2), "is a classifier .fastText supervised., not word vectors"),
-        (None, b"\1", "is a quantised model .* from before `fasttext quantize`"),
+        (None, b"\1", "is a quantized model .* from before `fasttext quantize`"),
     ],
 )
 @pytest.mark.parametrize("name", ["a.bin", "a.ftz"])
-def test_fasttext_models_of_other_kinds_are_told(
-    load, folder, fasttext, name, place, value, sentence
+def test_fasttext_models_of_other_kinds_are_an_error(
+    load, folder, fasttext, name, offset, value, message
 ):
-    place = dictionary_end(fasttext) if place is None else place
-    (folder / name).write_bytes(fasttext[:place] + value + fasttext[place + len(value) :])
-    with pytest.raises(StageError, match=sentence):
+    offset = dictionary_end(fasttext) if offset is None else offset
+    (folder / name).write_bytes(fasttext[:offset] + value + fasttext[offset + len(value) :])
+    with pytest.raises(StageError, match=message):
         load(name)
 
 
-def test_another_file_than_meant_is_told(load, folder):
+def test_a_file_with_another_hash_is_an_error(load, folder):
     (folder / "a.txt").write_text("w1 1 2\n")
     with pytest.raises(
         StageError, match=r"a\.txt has the SHA-256 [0-9a-f]{64}, not 0{64}: if this"

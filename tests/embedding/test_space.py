@@ -17,7 +17,7 @@ MODEL = Model(WORDS, VECTORS, {}, {})
 ONEHOT = Model(WORDS, scipy.sparse.eye_array(4, format="csr", dtype=np.float32), {}, {})
 
 
-def test_neighbours_are_sorted_without_the_word_itself_and_what_points_away():
+def test_neighbours_are_sorted_without_the_word_itself_and_negative_cosines():
     rows = nearest_neighbours(["north", "missing"], 3, space_of(MODEL), MODEL).to_pylist()
     assert [(r["token"], r["rank"], r["neighbour"]) for r in rows] == [("north", 1, "near_north")]
     rows = nearest_neighbours(["near_north"], 9, space_of(MODEL), MODEL).to_pylist()
@@ -37,7 +37,7 @@ def test_zero_vectors_stay_zero():
     np.testing.assert_array_equal(space.cosines(space.units), np.zeros((2, 2)))
 
 
-def test_sums_of_words():
+def test_vector_arithmetic():
     space = space_of(MODEL)
     rows = nearest_to_sums(["north - south + east", "north + missing"], 2, space).to_pylist()
     assert [(r["expression"], r["token"]) for r in rows] == [("north - south + east", "near_north")]
@@ -45,6 +45,6 @@ def test_sums_of_words():
 
 
 @pytest.mark.parametrize("expression", ["king", "king - ", "king * man", "king man", ""])
-def test_other_expressions_are_refused(expression):
+def test_other_expressions_are_an_error(expression):
     with pytest.raises(StageError, match=r"embedding\.evaluate_embedding\.arithmetic has"):
         parse_arithmetic(expression)

@@ -1,4 +1,4 @@
-"""The tools for people: vectors for other programs, and words looked up."""
+"""The command-line tools that export vectors and look up words."""
 
 import pyarrow.parquet as pq
 import pytest
@@ -9,7 +9,7 @@ from tools import export_vectors, look_up_words
 
 
 @pytest.mark.parametrize("name", ["out.txt", "out.vec", "out.bin"])
-def test_exported_vectors_are_read_by_others(train, folder, name):
+def test_gensim_reads_exported_vectors(train, folder, name):
     train("cbow")
     export_vectors.main(["cbow/vectors.parquet", name])
     read = KeyedVectors.load_word2vec_format(folder / name, binary=name.endswith("bin"))
@@ -18,7 +18,7 @@ def test_exported_vectors_are_read_by_others(train, folder, name):
     assert read[rows[3]["token"]] == pytest.approx(rows[3]["vector"], rel=1e-5)
 
 
-def test_what_cannot_be_exported_is_told(train):
+def test_sparse_vectors_and_other_formats_are_an_error(train):
     train("onehot")
     with pytest.raises(StageError, match="is sparse"):
         export_vectors.main(["onehot/vectors.parquet", "out.txt"])

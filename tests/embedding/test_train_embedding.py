@@ -33,7 +33,7 @@ def test_stage_writes_equal_bytes_and_reads_them_back(train, folder, kind):
 
 @pytest.mark.parametrize("kind", [k for k in TRAINED if "seed" in SECTIONS[k]])
 def test_another_seed_gives_other_vectors(train, kind):
-    # The decomposition finds the same axes from any seed, up to rounding.
+    # The SVD of LSA finds the same axes from any seed, up to rounding.
     first, other = train(kind)[0], train(kind, seed=6)[0]
     assert (first != other) or kind == "lsa"
 
@@ -46,13 +46,13 @@ def test_onehot_stays_sparse(train, folder):
 
 
 class Killed(BaseException):
-    """What nothing catches."""
+    """An exception that no stage catches."""
 
 
 @pytest.mark.parametrize("epoch", [1, 2])
 @pytest.mark.parametrize("kind", ["cbow", "skipgram", "fasttext", "glove"])
-def test_killed_training_goes_on_to_the_same_bytes(train, folder, monkeypatch, kind, epoch):
-    whole = train(kind)
+def test_killed_training_resumes_with_the_same_bytes(train, folder, monkeypatch, kind, epoch):
+    uninterrupted = train(kind)
     save, saved = Checkpoint.save_arrays, []
 
     def save_and_die(self, *args):
@@ -69,20 +69,20 @@ def test_killed_training_goes_on_to_the_same_bytes(train, folder, monkeypatch, k
     assert [path.name for path in (folder / kind).iterdir()] == ["model.safetensors.checkpoint"]
     saved.clear()
     monkeypatch.setattr(Checkpoint, "save_arrays", lambda *args: saved.append(1) or save(*args))
-    assert train(kind) == whole
-    assert len(saved) == 3 - epoch, "the epochs that were done are not done again"
+    assert train(kind) == uninterrupted
+    assert len(saved) == 3 - epoch, "epochs that were done are not repeated"
 
 
-def test_a_checkpoint_of_other_params_is_not_continued(train, folder, monkeypatch):
-    whole = train("glove", learning_rate=0.02)
+def test_a_checkpoint_of_other_params_is_ignored(train, folder, monkeypatch):
+    expected = train("glove", learning_rate=0.02)
     monkeypatch.setattr(Checkpoint, "remove", lambda self: None)
     train("glove")
     assert (folder / "glove/model.safetensors.checkpoint").exists()
-    assert train("glove", learning_rate=0.02) == whole
+    assert train("glove", learning_rate=0.02) == expected
 
 
 @pytest.mark.parametrize(
-    ("changes", "sentence"),
+    ("changes", "message"),
     [
         (
             {"kind": "glov"},
@@ -93,8 +93,8 @@ def test_a_checkpoint_of_other_params_is_not_continued(train, folder, monkeypatc
         ({"context": "right"}, "'context' is 'right'"),
     ],
 )
-def test_wrong_parameters_are_told(train, changes, sentence):
-    with pytest.raises(StageError, match=sentence):
+def test_invalid_parameters_are_an_error(train, changes, message):
+    with pytest.raises(StageError, match=message):
         train("glove", **changes)
 
 

@@ -9,7 +9,7 @@ from stages.embedding.models.training_text import LONGEST_PIECE, TrainingText, r
 from .conftest import write_tokens
 
 
-def test_only_the_split_is_read_and_unknown_words_are_marked(tmp_path):
+def test_only_the_split_is_read_and_unknown_words_are_replaced(tmp_path):
     write_tokens(
         tmp_path / "t.parquet", [["a", "b"], ["c", "a"], ["b"]], ["train", "test", "train"]
     )
@@ -23,7 +23,7 @@ def test_only_the_split_is_read_and_unknown_words_are_marked(tmp_path):
     assert list(TrainingText(tmp_path / "t.parquet", ["c"], "test")) == [["c", "<unk>"]]
 
 
-def test_long_documents_are_cut_and_nothing_is_lost(tmp_path):
+def test_long_documents_are_split_without_loss(tmp_path):
     long = [str(n % 7) for n in range(LONGEST_PIECE * 2 + 5)]
     write_tokens(tmp_path / "t.parquet", [["a"], long, ["b"]], ["train"] * 3)
     pieces = list(TrainingText(tmp_path / "t.parquet", [*"0123456ab"]))
@@ -31,7 +31,7 @@ def test_long_documents_are_cut_and_nothing_is_lost(tmp_path):
     assert np.concatenate(pieces[1:4]).tolist() == long
 
 
-def test_one_word_is_no_vocabulary(tmp_path):
+def test_a_vocabulary_of_one_word_is_an_error(tmp_path):
     pq.write_table(vocabulary({"alone": 3}), tmp_path / "vocabulary.parquet")
-    with pytest.raises(StageError, match=r"vocabulary\.parquet has 1 word: word vectors need two"):
+    with pytest.raises(StageError, match=r"vocabulary\.parquet has 1 word: .* at least two"):
         read_vocabulary(tmp_path / "vocabulary.parquet")

@@ -14,7 +14,7 @@ from stages.embedding.models.word2vec import (
 from .conftest import SECTIONS, NoCheckpoint
 
 
-def direct(name, section, text, words, documents):
+def train_with_gensim(name, section, words, documents):
     settings = {
         "sg": int("skipgram" in (section["kind"], section.get("architecture"))),
         "vector_size": 6, "window": 2, "sample": 0.01, "alpha": 0.05, "seed": 5, "workers": 1,
@@ -33,18 +33,18 @@ def direct(name, section, text, words, documents):
 
 @pytest.mark.parametrize("softmax", ["negative_sampling", "hierarchical"])
 @pytest.mark.parametrize("name", ["cbow", "skipgram", "fasttext"])
-def test_vectors_are_those_of_a_direct_call(text, documents, name, softmax):
+def test_vectors_equal_those_of_gensim(text, documents, name, softmax):
     text, words = text
     section = {**SECTIONS[name], "softmax": softmax}
     params = (FastTextParams if name == "fasttext" else Word2VecParams)(**section)
     model = train_word2vec(text, words, params, NoCheckpoint())
-    theirs = direct(name, section, text, words, documents[:190])
-    np.testing.assert_array_equal(model.vectors, theirs.wv[words.words])
+    expected = train_with_gensim(name, section, words, documents[:190])
+    np.testing.assert_array_equal(model.vectors, expected.wv[words.words])
     if name == "fasttext":
-        np.testing.assert_array_equal(unseen_vector("unseen", model), theirs.wv["unseen"])
+        np.testing.assert_array_equal(unseen_vector("unseen", model), expected.wv["unseen"])
 
 
-def test_only_fasttext_knows_unseen_words(text):
+def test_only_fasttext_has_vectors_for_unseen_words(text):
     text, words = text
     skipgram = train_word2vec(text, words, Word2VecParams(**SECTIONS["skipgram"]), NoCheckpoint())
     assert unseen_vector("w1w2", skipgram) is None
@@ -68,7 +68,7 @@ def test_jamo_ngrams_bring_syllables_together(tmp_path, jamo):
 
     write_tokens(tmp_path / "t.parquet", [["화", "좋다"]] * 60, ["train"] * 60)
     words = Vocabulary(["화", "좋다"], np.array([60, 60]))
-    # So many buckets that no two n-grams share one.
+    # Enough buckets that no two n-grams share one.
     section = {**SECTIONS["fasttext"], "jamo": jamo, "buckets": 100_000, "dimensions": 200}
     model = train_word2vec(
         TrainingText(tmp_path / "t.parquet", words.words),
@@ -77,13 +77,13 @@ def test_jamo_ngrams_bring_syllables_together(tmp_path, jamo):
         NoCheckpoint(),
     )
     assert model.words == words.words
-    # Alike in all letters but the last, and in no syllable: 3 of 5 and of 7 n-grams, or none.
+    # The words share all letters but the last, so 3 of their 5 and 7 jamo n-grams, but no syllable.
     seen, unseen = unseen_vector("화", model), unseen_vector("확", model)
     cosine = seen @ unseen / np.linalg.norm(seen) / np.linalg.norm(unseen)
     assert (cosine > 0.3) == jamo
 
 
-def test_ngrams_from_long_to_short_are_told(train):
+def test_a_shortest_ngram_longer_than_the_longest_is_an_error(train):
     from stages.core.errors import StageError
 
     with pytest.raises(StageError, match="shortest_ngram is greater than longest_ngram"):

@@ -1,4 +1,4 @@
-"""A small DVC project, and a Prefect server for all tests that run its flows."""
+"""A small DVC project, and a Prefect server for the tests that run its flows."""
 
 import json
 import os
@@ -16,8 +16,8 @@ from flows.server import Server
 
 FLOWS = Path(__file__).parents[2] / "flows"
 
-# `python -m stages ROOM.STAGE INPUTS... OUTPUT` writes in a journal when it starts and ends. What
-# a test wants it to do besides stands in a file that DVC knows nothing of.
+# `python -m stages ROOM.STAGE INPUTS... OUTPUT` writes its start and its end into a journal. A test
+# makes it behave differently by a file that DVC does not track.
 STAGES = """
 import json, os, signal, sys, time
 from pathlib import Path
@@ -36,7 +36,7 @@ behaviour = Path("behaviour.json")
 do = json.loads(behaviour.read_text()).get(name, "") if behaviour.exists() else ""
 if do == "hang":
     time.sleep(600)
-if do == "hold out":
+if do == "ignore interrupt":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     time.sleep(20)
 if do == "die":
@@ -94,33 +94,33 @@ music: {compose: 1}
 
 @dataclass(frozen=True)
 class Toy:
-    """A DVC project that is the current directory.
+    """A DVC project in the current directory.
 
     Attributes:
-        folder: Where it is.
+        folder: its path.
     """
 
     folder: Path
 
     def behave(self, **outputs: str) -> None:
-        """Have the stages that write `outputs` do something else as well."""
+        """Change the behaviour of the stages that write `outputs`."""
         (self.folder / "behaviour.json").write_text(json.dumps(outputs))
 
     def edit(self, file: str, old: str, new: str) -> None:
-        """Replace a text that occurs once in a file."""
+        """Replace a text that occurs exactly once in a file."""
         text = (self.folder / file).read_text()
         assert text.count(old) == 1
         (self.folder / file).write_text(text.replace(old, new))
 
     @property
     def journal(self) -> list[tuple[str, str, int]]:
-        """What was written, whether its stage starts or ends, and that stage's process."""
+        """Name of the output, start or end of its stage, and process id, for each event."""
         lines = (self.folder / "journal").read_text().splitlines()
         return [(name, event, int(pid)) for name, event, pid in map(str.split, lines)]
 
     @property
     def started(self) -> list[str]:
-        """What was written, in the order in which the stages started."""
+        """Names of the outputs, in the order in which their stages started."""
         return [name for name, event, _ in self.journal if event == "starts"]
 
     def forget(self) -> None:
@@ -135,7 +135,7 @@ def dvc(folder: Path, *arguments: str) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _python_on_path() -> Iterator[None]:
-    """The stages' `python` is the one that runs the tests."""
+    """Make the stages run in the Python that runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
         yield
@@ -143,7 +143,7 @@ def _python_on_path() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project no stage of which ever ran."""
+    """A project that has never run."""
     folder = tmp_path_factory.mktemp("fresh")
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     dvc(folder, "init", "-q")
@@ -169,7 +169,7 @@ def reproduced(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def toy(fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
-    """A copy of the project that never ran."""
+    """A copy of the project that has never run."""
     return _copy(fresh, tmp_path, monkeypatch)
 
 
@@ -190,18 +190,18 @@ def _copy(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy
 
 @pytest.fixture
 def blocker(toy: Toy) -> Iterator[subprocess.Popen]:
-    """A process that writes what `collect` writes, as far as DVC knows."""
+    """A process that, according to DVC's locks, writes the output of `collect`."""
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
         writer = {"pid": process.pid, "cmd": "dvc repro collect"}
-        held = {"read": {}, "write": {os.path.abspath("data/documents"): writer}}
-        Path(".dvc/tmp/rwlock").write_text(json.dumps(held))
+        locks = {"read": {}, "write": {os.path.abspath("data/documents"): writer}}
+        Path(".dvc/tmp/rwlock").write_text(json.dumps(locks))
         yield process
         process.kill()
 
 
 @pytest.fixture(scope="session")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a Prefect server, which is also the one of the flows run in this process."""
+    """The URL of a Prefect server, which flows in this process use as well."""
     handler = signal.getsignal(signal.SIGTERM)
     server = Server(tmp_path_factory.mktemp("prefect") / "prefect.db")
     signal.signal(signal.SIGTERM, handler)

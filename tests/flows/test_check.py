@@ -1,4 +1,4 @@
-"""What is said before the first stage runs."""
+"""Mistakes that are reported before the first stage runs."""
 
 import pytest
 from tiny import ROOT, copy_project
@@ -13,7 +13,7 @@ def project(tmp_path_factory):
 
 @pytest.fixture
 def params(project, monkeypatch):
-    """The text of params.yaml, and a way to change it for a test."""
+    """A function that replaces a text in params.yaml for one test."""
     monkeypatch.chdir(project)
     file = project / "params.yaml"
     original = (ROOT / "params.yaml").read_text(encoding="utf-8")
@@ -26,12 +26,12 @@ def params(project, monkeypatch):
     file.write_text(original, encoding="utf-8")
 
 
-def test_the_projects_own_names_are_right(params):
+def test_the_projects_own_names_pass(params):
     assert check.check_names() == []
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "sentence"),
+    ("old", "new", "message"),
     [
         (
             "\ncorpus: ",
@@ -47,18 +47,18 @@ def test_the_projects_own_names_are_right(params):
         ("\nmusic:\n", "\nextra: 1\nmusic:\n", "params.yaml: no stage reads 'extra'"),
     ],
 )
-def test_a_name_that_no_stage_reads_is_told_with_the_one_that_was_meant(params, old, new, sentence):
+def test_a_name_that_no_stage_reads_is_reported_with_the_closest_one(params, old, new, message):
     params(old, new)
-    assert check.check_names() == [sentence]
+    assert check.check_names() == [message]
 
 
-def test_params_that_are_not_yaml_are_told(params):
+def test_params_that_are_not_yaml_are_reported(params):
     params("\ncorpus: ", "\ncorpus: [")
-    (sentence,) = check.check_names()
-    assert sentence.startswith("params.yaml is not YAML: ")
+    (message,) = check.check_names()
+    assert message.startswith("params.yaml is not YAML: ")
 
 
-def test_mistakes_in_any_section_or_file_are_told_at_once(params, project):
+def test_mistakes_in_any_section_or_file_are_reported_together(params, project):
     params("min_count: ", "min_cuont: ")
     commands = [
         "python -m stages text.tokenize --params text.tokenize --corpus conf/corpus/embeded.yaml"

@@ -1,4 +1,4 @@
-"""prefect.yaml, deployed to a real server and run by a real worker."""
+"""prefect.yaml on a real server, with a real worker."""
 
 import os
 import shutil
@@ -42,7 +42,7 @@ def test_a_deployed_flow_runs(done, api):
     with get_client(sync_client=True) as client:
         deployment = client.read_deployment_by_name("music/weekly")
         runs = [run for run in client.read_flow_runs() if run.deployment_id == deployment.id]
-        # The others are those that the schedule holds for the next weeks.
+        # The others are scheduled for the coming weeks.
         assert [run.state_name for run in runs if run.start_time] == ["Completed"]
         texts = client.read_deployment_by_name("text/nightly")
         assert [entry.schedule.cron for entry in texts.schedules] == ["0 2 * * *"]

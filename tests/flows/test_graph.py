@@ -1,4 +1,4 @@
-"""What flows read from DVC."""
+"""The graph that flows read from DVC."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ TEXT = ["collect", "train@cbow", "train@skipgram"]
 MUSIC = ["compose", "score"]
 
 
-def test_stages_are_those_of_dvc_with_their_edges(toy):
+def test_stages_and_edges_are_those_of_dvc(toy):
     toy.edit("dvc.yaml", "  score:\n", "  score:\n    meta: {threads: 2, timeout_minutes: 5}\n")
     stages = Graph().stages
     assert sorted(stages) == sorted([*TEXT, *MUSIC, "render"])
@@ -24,37 +24,38 @@ def test_stages_are_those_of_dvc_with_their_edges(toy):
     assert (stages["collect"].threads, stages["collect"].retries) == (1, 0)
 
 
-def test_meta_that_means_nothing_is_named(toy):
+def test_an_unknown_key_in_meta_is_an_error(toy):
     toy.edit("dvc.yaml", "  score:\n", "  score:\n    meta: {retry: 2}\n")
-    with pytest.raises(ValueError, match="'score': meta holds retry"):
+    with pytest.raises(ValueError, match="'score': meta contains retry; the known"):
         Graph()
 
 
-def test_no_repository_is_an_error(tmp_path, monkeypatch):
+def test_a_missing_repository_is_an_error(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DvcException, match="not inside of a DVC repository"):
         Graph()
 
 
 @pytest.mark.parametrize(
-    ("flow", "own"), [("text", TEXT), ("music", MUSIC), ("everything", [*TEXT, *MUSIC, "render"])]
+    ("flow", "expected"),
+    [("text", TEXT), ("music", MUSIC), ("everything", [*TEXT, *MUSIC, "render"])],
 )
-def test_a_fresh_branch_has_no_report_as_the_other_branch_is_missing(toy, flow, own):
-    assert sorted(Graph().select(flow)) == sorted(own)
+def test_a_first_run_leaves_out_a_report_that_needs_another_flow(toy, flow, expected):
+    assert sorted(Graph().select(flow)) == sorted(expected)
 
 
-@pytest.mark.parametrize(("flow", "own"), [("text", TEXT), ("music", MUSIC)])
-def test_a_branch_ends_in_the_report_where_the_other_branch_has_run(done, flow, own):
-    assert sorted(Graph().select(flow)) == sorted([*own, "render"])
+@pytest.mark.parametrize(("flow", "rooms"), [("text", TEXT), ("music", MUSIC)])
+def test_a_flow_renders_the_report_once_the_other_flow_has_run(done, flow, rooms):
+    assert sorted(Graph().select(flow)) == sorted([*rooms, "render"])
 
 
-def test_what_lies_there_is_not_taken_for_what_its_stage_wrote(done):
+def test_a_file_that_its_stage_did_not_write_does_not_count_as_its_output(done):
     Path("data/scores").write_text("by hand")
     assert sorted(Graph().select("text")) == sorted(TEXT)
 
 
-@pytest.mark.parametrize(("flow", "own"), [("text", TEXT), ("music", MUSIC)])
-def test_a_fresh_branch_ends_in_an_overview_of_what_has_run(toy, flow, own):
+@pytest.mark.parametrize(("flow", "rooms"), [("text", TEXT), ("music", MUSIC)])
+def test_a_first_run_ends_with_the_overview(toy, flow, rooms):
     overview = """
   render_index:
     cmd: python -m stages report.render_index reports reports/overview.html
@@ -63,7 +64,7 @@ def test_a_fresh_branch_ends_in_an_overview_of_what_has_run(toy, flow, own):
 """
     with Path("dvc.yaml").open("a", encoding="utf-8") as file:
         file.write(overview)
-    assert sorted(Graph().select(flow)) == sorted([*own, "render_index"])
+    assert sorted(Graph().select(flow)) == sorted([*rooms, "render_index"])
 
 
 def test_a_frozen_stage_waits_for_nothing(toy):
@@ -81,25 +82,25 @@ def test_changed_sees_params_outputs_inputs_and_commands(done):
     assert {name for name in graph.stages if not graph.changed(name)} == {"train@skipgram"}
 
 
-def test_locks_have_the_order_of_dvc_yaml_and_no_stage_that_is_not_there(done):
+def test_a_tidy_lock_has_the_stages_and_the_order_of_dvc_yaml(done):
     lock = Path("dvc.lock")
-    whole = lock.read_text()
-    head, *entries = re.split(r"^(?=  \S)", whole, flags=re.MULTILINE)
-    gone = "  train@glove:\n    cmd: python -m stages embedding.train data/documents data/glove\n"
-    lock.write_text("".join([head, gone, *reversed(entries)]))
+    before = lock.read_text()
+    head, *entries = re.split(r"^(?=  \S)", before, flags=re.MULTILINE)
+    removed = "  train@glove:\n    cmd: python -m stages embedding.train data/documents\n"
+    lock.write_text("".join([head, removed, *reversed(entries)]))
     graph = Graph()
     assert not any(map(graph.changed, graph.stages))
     graph.tidy_locks()
     names = re.findall(r"^  (\S+):$", lock.read_text(), flags=re.MULTILINE)
     assert names == ["collect", "train@cbow", "train@skipgram", "compose", "score", "render"]
-    assert yaml.safe_load(lock.read_text()) == yaml.safe_load(whole)
+    assert yaml.safe_load(lock.read_text()) == yaml.safe_load(before)
     assert not any(map(graph.changed, graph.stages))
     tidy = lock.read_bytes()
     dvc(done.folder, "repro", "-q", "--force")
     assert lock.read_bytes() == tidy
 
 
-def test_a_tidy_lock_is_not_written_again_and_a_missing_one_not_made(toy):
+def test_a_tidy_lock_is_not_rewritten_and_a_missing_one_not_created(toy):
     Graph().tidy_locks()
     assert not Path("dvc.lock").exists()
     dvc(toy.folder, "repro", "-q")
@@ -109,14 +110,14 @@ def test_a_tidy_lock_is_not_written_again_and_a_missing_one_not_made(toy):
     assert Path("dvc.lock").stat() == written
 
 
-def test_a_stage_that_is_not_locked_yet_is_left_out_of_the_lock(done):
+def test_tidying_does_not_add_a_stage_that_has_not_run(done):
     done.edit("dvc.yaml", "  score:\n", "  again:\n    cmd: touch a\n    outs: [a]\n  score:\n")
     before = yaml.safe_load(Path("dvc.lock").read_text())
     Graph().tidy_locks()
     assert yaml.safe_load(Path("dvc.lock").read_text()) == before
 
 
-def test_a_corpus_added_to_dvc_is_a_stage_that_writes_it(done):
+def test_a_corpus_added_to_dvc_is_a_stage(done):
     Path("data/raw").mkdir()
     Path("data/raw/mine").write_text("text")
     dvc(done.folder, "add", "-q", "data/raw/mine")

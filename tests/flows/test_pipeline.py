@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("api")
 
 @pytest.fixture
 def pipeline(monkeypatch):
-    """The flows, on a machine of two threads."""
+    """The flows, on a machine with two threads."""
     from flows import pipeline
 
     monkeypatch.setattr(pipeline, "machine_threads", lambda: 2)
@@ -29,13 +29,11 @@ def pipeline(monkeypatch):
 
 
 def lock(folder: Path) -> dict:
-    """Return what is in dvc.lock."""
+    """Return the content of dvc.lock."""
     return yaml.safe_load((folder / "dvc.lock").read_text())
 
 
-def test_stages_run_once_after_what_they_need_and_leave_the_lock_of_dvc_repro(
-    toy, reproduced, pipeline
-):
+def test_stages_run_once_in_order_and_write_the_same_lock_as_dvc_repro(toy, reproduced, pipeline):
     state = pipeline.everything(return_state=True)
     assert state.is_completed()
     assert state.message == "6 done, 0 cached"
@@ -61,7 +59,7 @@ def test_independent_stages_run_at_the_same_time(done, pipeline):
     assert pipeline.everything(return_state=True).is_completed()
 
 
-def test_a_stage_that_takes_all_threads_runs_alone(done, pipeline):
+def test_a_stage_that_uses_all_threads_runs_alone(done, pipeline):
     done.edit("dvc.yaml", "    do:\n", "    do:\n      meta: {threads: 8}\n")
     done.edit("params.yaml", "cbow: 1, skipgram: 1", "cbow: 2, skipgram: 2")
     assert pipeline.text(return_state=True).is_completed()
@@ -70,7 +68,7 @@ def test_a_stage_that_takes_all_threads_runs_alone(done, pipeline):
 
 
 @pytest.mark.parametrize(("long", "first"), [("collect", "documents"), ("compose", "music")])
-def test_of_several_stages_the_one_with_the_longest_way_to_the_end_is_first(
+def test_the_stage_with_the_longest_path_to_the_end_starts_first(
     toy, pipeline, monkeypatch, long, first
 ):
     monkeypatch.setattr(pipeline, "machine_threads", lambda: 1)
@@ -79,15 +77,15 @@ def test_of_several_stages_the_one_with_the_longest_way_to_the_end_is_first(
     assert toy.started[0] == first
 
 
-def test_unchanged_stages_end_as_cached_without_a_process(done, pipeline, monkeypatch):
-    monkeypatch.setattr(pipeline.Repros, "_start", None)
+def test_unchanged_stages_are_cached_without_starting_a_process(done, pipeline, monkeypatch):
+    monkeypatch.setattr(pipeline.StageRunner, "_start", None)
     before = (done.folder / "dvc.lock").read_bytes()
     state = pipeline.everything(return_state=True)
     assert state.message == "0 done, 6 cached"
     assert (done.folder / "dvc.lock").read_bytes() == before
 
 
-def test_a_stage_that_is_gone_leaves_the_lock_and_comes_back_from_the_cache(done, pipeline):
+def test_a_removed_stage_leaves_the_lock_and_comes_back_from_the_cache(done, pipeline):
     before = (done.folder / "dvc.yaml").read_text()
     done.edit("dvc.yaml", "[cbow, skipgram]", "[skipgram]")
     done.edit("dvc.yaml", "deps: [data/cbow, data/skipgram, ", "deps: [data/skipgram, ")
@@ -100,7 +98,7 @@ def test_a_stage_that_is_gone_leaves_the_lock_and_comes_back_from_the_cache(done
     assert done.started == []
 
 
-def test_a_changed_value_runs_what_depends_on_it(done, pipeline):
+def test_a_changed_value_runs_its_dependents(done, pipeline):
     done.edit("params.yaml", "skipgram: 1", "skipgram: 2")
     state = pipeline.everything(return_state=True)
     # The toy's vectors do not depend on the value, so the report's inputs are the same again.
@@ -113,7 +111,7 @@ def test_force_runs_unchanged_stages(done, pipeline):
     assert done.started == ["music", "scores", "index.html"]
 
 
-def test_a_failure_fails_the_flow_and_takes_only_its_dependents_with_it(toy, pipeline):
+def test_a_failure_fails_the_flow_and_skips_only_its_dependents(toy, pipeline):
     toy.behave(music="fail")
     state = pipeline.everything(return_state=True)
     assert state.is_failed()
@@ -132,7 +130,7 @@ def test_a_killed_stage_fails_the_flow_with_its_signal(toy, pipeline):
     assert message.startswith("failed: compose (killed by signal 9 (SIGKILL); the kernel does")
 
 
-def test_a_stage_is_tried_again_as_often_as_it_says(done, pipeline):
+def test_a_stage_is_retried_as_often_as_declared(done, pipeline):
     done.behave(documents="fail once")
     done.edit("params.yaml", "embedded", "other")
     assert pipeline.text(return_state=True).is_failed()
@@ -142,7 +140,7 @@ def test_a_stage_is_tried_again_as_often_as_it_says(done, pipeline):
     assert done.started.count("documents") == 3
 
 
-def test_files_in_use_by_another_process_of_dvc_are_waited_for(toy, pipeline, blocker):
+def test_a_stage_waits_for_files_that_another_dvc_process_uses(toy, pipeline, blocker):
     threading.Timer(2, lambda: (blocker.kill(), blocker.wait())).start()
     assert pipeline.text(return_state=True).is_completed()
     assert blocker.returncode is not None
@@ -176,7 +174,7 @@ def flows(*arguments: str, **settings: str) -> subprocess.Popen:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    """Return when it holds."""
+    """Wait until a condition is true."""
     deadline = time.monotonic() + 200
     while not condition():
         assert time.monotonic() < deadline
@@ -184,13 +182,13 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def test_the_command_starts_a_server_and_names_the_report(done):
-    # A proxy that is not there, as nothing on this machine is asked for through it.
+    # The proxy does not exist: requests to this machine must not use it.
     command = flows("everything", http_proxy="http://127.0.0.1:9", no_proxy="", NO_PROXY="")
     out, err = command.communicate(timeout=200)
     assert command.returncode == 0, err
     assert out.splitlines() == ["0 done, 6 cached", "reports/index.html"]
     assert Path(".dvc/tmp/prefect.db").exists()
-    # Prefect's own lines (that a flow begins, a task is created, a state is final) are not shown.
+    # Prefect's own lines (flow started, task created, final state) are not shown.
     assert len(err.splitlines()) == 6
     assert all(re.fullmatch(r"[\d:.]+  \S+ +cached", line) for line in err.splitlines()), err
 
@@ -201,7 +199,7 @@ def test_a_report_of_an_earlier_run_is_not_named(done, api):
     out, err = command.communicate(timeout=200)
     assert command.returncode == 0, err
     assert out.splitlines() == [
-        "0 done, 3 cached; left out, since another flow has yet to write what they read: render"
+        "0 done, 3 cached; left out, because another flow has not written their inputs yet: render"
     ]
     assert Path("reports/index.html").exists()
 
@@ -210,14 +208,13 @@ def test_a_report_of_an_earlier_run_is_not_named(done, api):
     ("url", "reason"),
     [("http://127.0.0.1:9/api", "Connection refused"), ("127.0.0.1:9/api", "protocol")],
 )
-def test_a_server_that_is_not_there_is_noticed_before_the_first_stage(toy, url, reason):
+def test_a_missing_server_is_reported_before_the_first_stage(toy, url, reason):
     command = flows("text", PREFECT_API_URL=url)
     out, err = command.communicate(timeout=200)
     assert (command.returncode, out) == (1, "")
-    (sentence,) = err.splitlines()
-    assert (
-        sentence.startswith(f"flows: no Prefect server answers at {url} (") and reason in sentence
-    )
+    (message,) = err.splitlines()
+    assert message.startswith(f"flows: no Prefect server answers at {url} (")
+    assert reason in message
     assert toy.journal == []
 
 
@@ -225,12 +222,12 @@ def test_a_server_that_is_not_there_is_noticed_before_the_first_stage(toy, url, 
     "end",
     [
         psutil.Process.kill,
-        # As on a full disk: nothing can be written any more.
+        # As on a full disk: no more writes succeed.
         lambda server: resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (0, 0)),
     ],
     ids=["dies", "cannot write"],
 )
-def test_a_server_that_fails_is_told_in_a_sentence_once_the_stages_are_done(toy, end):
+def test_a_failed_server_is_reported_in_one_line_after_the_stages(toy, end):
     toy.behave(documents="meet the end")
     command = flows("text", PREFECT_CLIENT_MAX_RETRIES="0")
     wait_for(lambda: bool(toy.journal))
@@ -240,20 +237,20 @@ def test_a_server_that_fails_is_told_in_a_sentence_once_the_stages_are_done(toy,
     Path("the.here").touch()
     out, err = command.communicate(timeout=200)
     assert (command.returncode, out) == (1, "")
-    assert err.splitlines()[-1].startswith("flows: Prefect's server at http://127.0.0.1:")
-    # Besides: what each of the three stages runs, says and ends in.
+    assert err.splitlines()[-1].startswith("flows: the Prefect server at http://127.0.0.1:")
+    # The other lines are the command, the output and the outcome of the three stages.
     assert len(err.splitlines()) == 10, err
     assert sorted(toy.started) == ["cbow", "documents", "skipgram"]
     assert set(lock(toy.folder)["stages"]) == {"collect", "train@cbow", "train@skipgram"}
 
 
-def test_files_that_cannot_be_written_are_named(done):
+def test_the_error_of_a_failed_write_names_the_file(done):
     Path(".dvc/tmp/prefect.lock").mkdir()
     command = flows("text")
     _, err = command.communicate(timeout=200)
     assert command.returncode == 1
-    (sentence,) = err.splitlines()
-    assert sentence.startswith("flows: ") and sentence.endswith(".dvc/tmp/prefect.lock'")
+    (message,) = err.splitlines()
+    assert message.startswith("flows: ") and message.endswith(".dvc/tmp/prefect.lock'")
 
 
 def test_the_command_fails_with_its_flow(done, api):
@@ -265,7 +262,7 @@ def test_the_command_fails_with_its_flow(done, api):
     assert err.splitlines()[-1].startswith("flows: failed: compose (music.compose: cannot write")
 
 
-def test_the_command_says_in_one_line_that_the_declaration_is_wrong(toy):
+def test_an_invalid_declaration_is_reported_without_a_traceback(toy):
     toy.edit("dvc.yaml", "${item}\n      deps", "${itme}\n      deps")
     command = flows("text")
     _, err = command.communicate(timeout=200)
@@ -273,13 +270,13 @@ def test_the_command_says_in_one_line_that_the_declaration_is_wrong(toy):
     assert err.startswith("flows: ") and "itme" in err and "Traceback" not in err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_to_the_command_leaves_no_process_behind(toy, api, number):
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_command_leaves_no_process_behind(toy, api, signum):
     toy.behave(documents="hang")
     command = flows("text", PREFECT_API_URL=api)
     wait_for(lambda: bool(toy.journal))
     ((_, _, pid),) = toy.journal
-    os.killpg(command.pid, number)
+    os.killpg(command.pid, signum)
     command.communicate(timeout=30)
     assert command.returncode != 0
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE

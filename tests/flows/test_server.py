@@ -1,4 +1,4 @@
-"""The server of a run: who may start it when, what ends it, what it keeps, how it is reached."""
+"""The temporary server: locking, shutdown, kept records and proxies."""
 
 import fcntl
 import json
@@ -29,7 +29,7 @@ def _handler():
 
 
 def python(code: str, *arguments: str, **settings: str) -> subprocess.Popen:
-    """Start a program that finds the package `flows`."""
+    """Start a program that can import `flows`."""
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         cwd=PROJECT,
@@ -48,7 +48,7 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-def test_servers_on_the_same_records_start_one_after_another(tmp_path):
+def test_servers_on_the_same_database_start_one_after_another(tmp_path):
     database = tmp_path / "prefect.db"
     with database.with_suffix(".lock").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
@@ -62,7 +62,7 @@ def test_servers_on_the_same_records_start_one_after_another(tmp_path):
     server.stop()
 
 
-def test_a_server_ends_with_a_killed_run_and_holds_the_lock_until_then(tmp_path):
+def test_a_server_ends_with_a_killed_run_and_keeps_the_lock_until_then(tmp_path):
     code = """
 import sys
 from pathlib import Path
@@ -80,14 +80,16 @@ server.wait()
     assert not is_locked(tmp_path / "prefect.lock")
 
 
-def test_damaged_records_are_named(tmp_path):
-    (tmp_path / "prefect.db").write_text("no database")
+def test_the_error_of_a_damaged_database_names_the_file(tmp_path):
+    (tmp_path / "prefect.db").write_text("not a database")
     server = Server(tmp_path / "prefect.db")
-    with pytest.raises(RuntimeError, match=r"damaged or of another version; remove .*prefect\.db$"):
+    with pytest.raises(
+        RuntimeError, match=r"prefect\.db is damaged or from another version .*: remove"
+    ):
         server.wait()
 
 
-def test_another_failure_is_told_in_its_own_words(tmp_path):
+def test_any_other_failure_is_reported_with_its_own_message(tmp_path):
     (tmp_path / "prefect.db").mkdir()
     server = Server(tmp_path / "prefect.db")
     with pytest.raises(RuntimeError, match=r"unable to open database file; .*prefect\.log$"):
@@ -127,7 +129,7 @@ def test_runs_of_the_last_weeks_are_kept_and_older_ones_deleted(tmp_path):
         ({"no_proxy": "*"}, ["*"]),
     ],
 )
-def test_this_machine_is_asked_without_a_proxy_and_what_a_person_set_is_kept(
+def test_requests_to_this_machine_bypass_the_proxy_and_existing_settings_are_kept(
     monkeypatch, settings, kept
 ):
     monkeypatch.delenv("no_proxy", raising=False)

@@ -1,4 +1,4 @@
-"""The `points` table as names, labels and an array."""
+"""Points: the rows of a `points` table as names, labels and an array of vectors."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -15,9 +15,9 @@ class Points(NamedTuple):
     """Named points in the space of the word vectors.
 
     Attributes:
-        names: a word or a document's id.
-        labels: what it is about, or None where nobody said.
-        vectors: of shape (points, dimensions).
+        names: words or document ids.
+        labels: labels, None for a point without one.
+        vectors: vectors, (points, dimensions).
     """
 
     names: list[str]

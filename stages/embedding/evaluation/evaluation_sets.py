@@ -1,4 +1,4 @@
-"""Pairs of words that people have judged, and analogies: those inside gensim, and people's own."""
+"""Similarity and analogy sets: those that come with gensim, and the user's own."""
 
 import csv
 import unicodedata
@@ -10,12 +10,12 @@ from gensim.test.utils import datapath
 
 from stages.core.errors import StageError
 
-# Word, word, score by people, separated by tabs, comments with #.
+# Tab-separated files: word, word, score that people gave; # starts a comment.
 SIMILARITY_SETS = {
     "WordSim-353": "wordsim353.tsv",  # Finkelstein et al. 2001: relatedness
-    "SimLex-999": "simlex999.txt",  # Hill et al. 2015: similarity proper
+    "SimLex-999": "simlex999.txt",  # Hill et al. 2015: similarity
 }
-# Mikolov et al. 2013: a is to b as c is to d, in sections.
+# Mikolov et al. 2013: a is to b as c is to d, divided into sections.
 ANALOGIES = "questions-words.txt"
 PAIR_COLUMNS = ["word_a", "word_b", "score"]
 ANALOGY_COLUMNS = ["a", "b", "c", "d"]
@@ -23,25 +23,30 @@ SECTION = "section"
 
 
 def similarity_sets(own: Path, known: Collection[str]) -> dict[str, pd.DataFrame]:
-    """Return the sets of pairs by their names: columns word_a, word_b, score.
+    """Return the similarity sets by name, with the columns word_a, word_b and score.
 
     Args:
-        own: folder of people's own sets.
-        known: the vocabulary; a word that it lacks is looked up in lower case.
+        own: folder of the user's own sets.
+        known: words of the vocabulary; words that it lacks are converted to lower case.
     """
     read = {}
     for name, file in SIMILARITY_SETS.items():
         read[name] = pd.read_csv(
             datapath(file), sep="\t", comment="#", header=None, names=PAIR_COLUMNS
         )
-    read |= _own_sets(own, PAIR_COLUMNS)
-    sets = {name: _prepared(table, PAIR_COLUMNS[:2], known) for name, table in read.items()}
-    # A word is like itself in any model.
+    read |= _user_sets(own, PAIR_COLUMNS)
+    sets = {name: _normalize(table, PAIR_COLUMNS[:2], known) for name, table in read.items()}
+    # Every model finds a word identical to itself.
     return {name: table[table["word_a"] != table["word_b"]] for name, table in sets.items()}
 
 
 def analogy_sets(own: Path, known: Collection[str]) -> dict[str, pd.DataFrame]:
-    """Return the sets of analogies, likewise: columns a, b, c, d, section."""
+    """Return the analogy sets by name, with the columns a, b, c, d and section.
+
+    Args:
+        own: folder of the user's own sets.
+        known: words of the vocabulary; words that it lacks are converted to lower case.
+    """
     rows, section = [], ""
     for line in Path(datapath(ANALOGIES)).read_text(encoding="utf-8").splitlines():
         if line.startswith(":"):
@@ -49,33 +54,33 @@ def analogy_sets(own: Path, known: Collection[str]) -> dict[str, pd.DataFrame]:
         else:
             rows.append([*line.split(), section])
     read = {"analogies": pd.DataFrame(rows, columns=[*ANALOGY_COLUMNS, SECTION])}
-    read |= _own_sets(own, ANALOGY_COLUMNS)
+    read |= _user_sets(own, ANALOGY_COLUMNS)
     sets = {}
     for name, table in read.items():
         with_section = table if SECTION in table else table.assign(**{SECTION: name})
-        sets[name] = _prepared(with_section, ANALOGY_COLUMNS, known)
+        sets[name] = _normalize(with_section, ANALOGY_COLUMNS, known)
     return sets
 
 
-def _prepared(table: pd.DataFrame, words: list[str], known: Collection[str]) -> pd.DataFrame:
-    """Return a set with words as the corpus writes them, and no question twice."""
+def _normalize(table: pd.DataFrame, words: list[str], known: Collection[str]) -> pd.DataFrame:
+    """Return a set with words spelled as in the corpus, without duplicate questions."""
 
-    def form(word: str) -> str:
+    def spell(word: str) -> str:
         word = unicodedata.normalize("NFC", word.strip())
         return word if word in known else word.lower()
 
-    forms = {name: table[name].map(form) for name in words}
-    return table.assign(**forms).drop_duplicates(words, ignore_index=True)
+    spelled = {name: table[name].map(spell) for name in words}
+    return table.assign(**spelled).drop_duplicates(words, ignore_index=True)
 
 
-def _own_sets(folder: Path, columns: list[str]) -> dict[str, pd.DataFrame]:
-    """Return the CSV files of a folder that have some columns.
+def _user_sets(folder: Path, columns: list[str]) -> dict[str, pd.DataFrame]:
+    """Return the CSV files of a folder that have the given columns, by their names.
 
     Raises:
         StageError: a file has neither the columns of pairs nor those of analogies, an empty cell,
-            or a score that is no number.
+            or a score that is not a number.
     """
-    found = {}
+    sets = {}
     for path in sorted(folder.glob("*.csv")):
         try:
             with path.open(encoding="utf-8-sig", newline="") as file:
@@ -83,13 +88,13 @@ def _own_sets(folder: Path, columns: list[str]) -> dict[str, pd.DataFrame]:
                 names = reader.fieldnames or []
                 rows = [{"line": reader.line_num, **row} for row in reader]
         except (UnicodeDecodeError, csv.Error) as error:
-            raise StageError(f"{path} is no CSV file in UTF-8: {error}") from None
+            raise StageError(f"{path} is not a CSV file in UTF-8: {error}") from None
         kinds = [kind for kind in (PAIR_COLUMNS, ANALOGY_COLUMNS) if set(kind) <= set(names)]
         if not kinds:
             raise StageError(
                 f"{path} has the columns {', '.join(names) or '(none)'}: name them "
-                f"{', '.join(PAIR_COLUMNS)} for pairs or {', '.join(ANALOGY_COLUMNS)} and, if you "
-                "like, section for analogies"
+                f"{', '.join(PAIR_COLUMNS)} for pairs, or {', '.join(ANALOGY_COLUMNS)} (section is "
+                "optional) for analogies"
             )
         if kinds[0] != columns:
             continue
@@ -97,14 +102,14 @@ def _own_sets(folder: Path, columns: list[str]) -> dict[str, pd.DataFrame]:
             if None in row or not all(row[name] and row[name].strip() for name in columns):
                 raise StageError(
                     f"{path}: line {row['line']} has an empty cell or more cells than the first "
-                    "line: it needs one for each name"
+                    "line: give it one value per column"
                 )
             if columns == PAIR_COLUMNS:
                 try:
                     row["score"] = float(row["score"])
                 except ValueError:
                     raise StageError(
-                        f"{path}: the score '{row['score']}' in line {row['line']} is no number"
+                        f"{path}: the score '{row['score']}' in line {row['line']} is not a number"
                     ) from None
-        found[path.stem] = pd.DataFrame(rows, columns=[*names])
-    return found
+        sets[path.stem] = pd.DataFrame(rows, columns=[*names])
+    return sets

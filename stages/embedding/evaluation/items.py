@@ -1,4 +1,4 @@
-"""The tests of word vectors, as rows of the table `item_scores`."""
+"""Tests of word vectors; their results are rows of the table `item_scores`."""
 
 import numpy as np
 import pandas as pd
@@ -13,15 +13,15 @@ from stages.embedding.evaluation.prediction import (
 )
 from stages.embedding.evaluation.space import Space
 
-# Numbers of guesses among which the answer to a cloze question is looked for.
-FIRST = [1, 5, 20]
-AT_ONCE = 256
-# Words of a label below which they do not make a group that an outlier could differ from.
-FEWEST_OF_LABEL = 3
+# A cloze question counts as solved if its answer is among the first k guesses.
+TOP_K = [1, 5, 20]
+BATCH_QUESTIONS = 256
+# Minimal number of words of a label that form a group for outlier detection.
+MIN_LABEL_WORDS = 3
 
 
 def cloze_test(k: int) -> str:
-    """Return the name of the test whether the answer is among the first k guesses."""
+    """Return the name of the cloze test that allows k guesses."""
     return f"cloze top {k}"
 
 
@@ -31,9 +31,9 @@ def _rows(test: str, measure: str, **columns: object) -> pd.DataFrame:
 
 
 def score_similarity(name: str, pairs: pd.DataFrame, space: Space) -> pd.DataFrame:
-    """Score pairs of words by their cosine, beside the similarity that people gave them."""
-    has = pairs["word_a"].isin(space.row_of) & pairs["word_b"].isin(space.row_of)
-    known = pairs[has]
+    """Return the cosine of each pair of words next to the similarity that people gave it."""
+    is_covered = pairs["word_a"].isin(space.row_of) & pairs["word_b"].isin(space.row_of)
+    known = pairs[is_covered]
     a, b = ([space.row_of[word] for word in known[side]] for side in ("word_a", "word_b"))
     predictions = space.cosines_of_pairs(a, b) if a else np.zeros(0)
     items = known["word_a"] + " " + known["word_b"]
@@ -43,21 +43,21 @@ def score_similarity(name: str, pairs: pd.DataFrame, space: Space) -> pd.DataFra
 
 
 def score_analogies(name: str, questions: pd.DataFrame, space: Space) -> pd.DataFrame:
-    """Score the analogies whose words the model has by whether it answers them right.
+    """Score whether the model answers each analogy correctly, if it has all four words.
 
     The answer to `a is to b as c is to` is the word nearest to b - a + c other than these three
     (3CosAdd, Mikolov et al. 2013c).
     """
-    has = questions[ANALOGY_COLUMNS].isin(list(space.row_of)).all(axis=1)
-    known = questions[has]
+    is_covered = questions[ANALOGY_COLUMNS].isin(list(space.row_of)).all(axis=1)
+    known = questions[is_covered]
     rows = np.array([known[name].map(space.row_of) for name in ANALOGY_COLUMNS], dtype=int)
     predictions = np.zeros(len(known))
-    for start in range(0, len(known), AT_ONCE):
-        a, b, c, d = rows[:, start : start + AT_ONCE]
+    for start in range(0, len(known), BATCH_QUESTIONS):
+        a, b, c, d = rows[:, start : start + BATCH_QUESTIONS]
         cosines = space.cosines(space.units[b] - space.units[a] + space.units[c])
-        for asked in (a, b, c):
-            cosines[np.arange(len(a)), asked] = -np.inf
-        predictions[start : start + AT_ONCE] = chance_among_first(cosines, d, 1)
+        for excluded in (a, b, c):
+            cosines[np.arange(len(a)), excluded] = -np.inf
+        predictions[start : start + BATCH_QUESTIONS] = chance_among_first(cosines, d, 1)
     items = known[ANALOGY_COLUMNS].agg(" ".join, axis=1) if len(known) else []
     return _rows(name, ACCURACY, part=known[SECTION], item=items, prediction=predictions)
 
@@ -65,40 +65,40 @@ def score_analogies(name: str, questions: pd.DataFrame, space: Space) -> pd.Data
 def score_cloze(
     questions: list[ClozeQuestion], window: int, predictor: Predictor, space: Space
 ) -> pd.DataFrame:
-    """Score cloze questions by the chance that the answer is among the first guesses."""
-    hits = answer_cloze(questions, window, FIRST, predictor, space)
-    items = [str(number) for number in range(len(questions))]
+    """Score cloze questions by the probability that the answer is among the first guesses."""
+    hits = answer_cloze(questions, window, TOP_K, predictor, space)
+    items = [str(index) for index in range(len(questions))]
     return pd.concat(
         _rows(cloze_test(k), ACCURACY, item=items, prediction=hits[:, column])
-        for column, k in enumerate(FIRST)
+        for column, k in enumerate(TOP_K)
     )
 
 
 def score_outliers(label_words: pd.DataFrame, space: Space) -> pd.DataFrame:
-    """Score outlier detection: is a word of another label the least similar in a group of words?
+    """Score outlier detection (Camacho-Collados and Navigli 2016).
 
-    Each word that is typical of another label is added to the words of a label in turn. The word
-    with the lowest mean similarity to the rest should be the added one (Camacho-Collados and
-    Navigli 2016).
+    To the words of each label, each word typical of another label is added in turn. The added word
+    should have the lowest mean similarity to the rest of the group.
 
     Args:
-        label_words: words typical of each label, columns label and token.
-        space: words as unit vectors.
+        label_words: words typical of each label, with the columns label and token.
+        space: unit vectors of the words.
     """
     known = label_words[label_words["token"].isin(space.row_of)]
     groups = {label: rows["token"].tolist() for label, rows in known.groupby("label", sort=False)}
     parts, items, predictions = [], [], []
     for label, words in groups.items():
-        if len(words) < FEWEST_OF_LABEL:
+        if len(words) < MIN_LABEL_WORDS:
             continue
         others = [w for other in groups.values() for w in other if w not in words]
         for outlier in dict.fromkeys(others):
             rows = [space.row_of[word] for word in [*words, outlier]]
-            similar = space.cosines(space.units[rows])[:, rows]
-            rest = (similar.sum(axis=1) - similar.diagonal()) / (len(rows) - 1)
+            cosines = space.cosines(space.units[rows])[:, rows]
+            similarity = (cosines.sum(axis=1) - cosines.diagonal()) / (len(rows) - 1)
             parts.append(label)
             items.append(outlier)
-            predictions.append(chance_among_first(-rest[None], np.array([len(words)]), 1)[0])
+            answer = np.array([len(words)])
+            predictions.append(chance_among_first(-similarity[None], answer, 1)[0])
     return _rows(
         "outliers", ACCURACY, part=parts, item=items, prediction=np.array(predictions, dtype=float)
     )

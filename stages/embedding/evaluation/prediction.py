@@ -1,4 +1,4 @@
-"""Words predicted from their context, and contexts predicted from words."""
+"""Predict words from their context, and context words from a word."""
 
 import itertools
 from pathlib import Path
@@ -14,15 +14,20 @@ from stages.embedding.contracts import CLOZE, CONTEXT_WORDS
 from stages.embedding.evaluation.space import Space, to_table
 from stages.embedding.models.model import Model
 
-# Words of the shortest sentence that is asked about, and of the longest that is shown.
-SHORTEST, LONGEST_SHOWN = 6, 20
-# Words with a greater share of the text occur near every other word and are not shown.
+# Lengths in words of the shortest sentence to ask about and the longest to show.
+MIN_WORDS, MAX_SHOWN = 6, 20
+# Words with a greater share of the text are not shown, because they occur near every word.
 COMMON_SHARE = 0.001
-AT_ONCE = 128
+BATCH_QUESTIONS = 128
 
 
 class ClozeQuestion(NamedTuple):
-    """A sentence, and the index of the word that has to be guessed."""
+    """A sentence with a gap.
+
+    Attributes:
+        sentence: words of the sentence.
+        gap: index of the word to guess.
+    """
 
     sentence: list[str]
     gap: int
@@ -34,10 +39,10 @@ def draw_cloze(
     """Draw `n` cloze questions from the sentences of a split, in the order of the text.
 
     Args:
-        tokens: table `tokens`.
-        vocabulary: words that may be asked for.
+        tokens: path of the table `tokens`.
+        vocabulary: possible answers.
         split: name of the split.
-        n: number of questions; all of them where the split has fewer.
+        n: number of questions; if the split has fewer, all of them.
         seed: seed of the draw.
     """
     known = pa.array(vocabulary, pa.string())
@@ -45,31 +50,31 @@ def draw_cloze(
     with pq.ParquetFile(tokens) as file:
         for group in range(file.metadata.num_row_groups):
             words, starts, lengths = _sentences(file, group, split)
-            may = pc.is_in(words, value_set=known).to_numpy(zero_copy_only=False)
-            may &= np.repeat(lengths >= SHORTEST, lengths)
-            candidates.append((group, np.flatnonzero(may)))
-        total = sum(len(places) for _, places in candidates)
+            is_candidate = pc.is_in(words, value_set=known).to_numpy(zero_copy_only=False)
+            is_candidate &= np.repeat(lengths >= MIN_WORDS, lengths)
+            candidates.append((group, np.flatnonzero(is_candidate)))
+        total = sum(len(indices) for _, indices in candidates)
         draw = np.random.default_rng(seed)
         chosen = np.sort(draw.choice(total, min(n, total), replace=False))
         questions, before = [], 0
-        for group, places in candidates:
-            own = chosen[(chosen >= before) & (chosen < before + len(places))] - before
-            before += len(places)
-            if not len(own):
+        for group, indices in candidates:
+            in_group = chosen[(chosen >= before) & (chosen < before + len(indices))] - before
+            before += len(indices)
+            if not len(in_group):
                 continue
             words, starts, lengths = _sentences(file, group, split)
-            for place in places[own].tolist():
-                sentence = int(np.searchsorted(starts, place, side="right")) - 1
+            for index in indices[in_group].tolist():
+                sentence = int(np.searchsorted(starts, index, side="right")) - 1
                 start = int(starts[sentence])
                 text = words.slice(start, int(lengths[sentence])).to_pylist()
-                questions.append(ClozeQuestion(text, place - start))
+                questions.append(ClozeQuestion(text, index - start))
     return questions
 
 
 def _sentences(
     file: pq.ParquetFile, group: int, split: str
 ) -> tuple[pa.Array, np.ndarray, np.ndarray]:
-    """Return the words of a row group, and the start and the length of each sentence."""
+    """Return the words of a row group, and the starts and lengths of its sentences."""
     rows = file.read_row_group(group, columns=["split", "tokens", "sentence_lengths"])
     rows = rows.filter(pc.equal(rows["split"], split)).combine_chunks()
     lengths = pc.list_flatten(rows["sentence_lengths"]).to_numpy().astype(np.int64)
@@ -81,23 +86,23 @@ def _sentences(
 class Predictor:
     """Predicts a word from the words around it.
 
-    If a model has `output` and `bias`, the log-probability of a word is, up to a constant, the
-    product of its output vector and the mean vector of the context, plus its bias. The context
-    vectors are `context`, or the word vectors themselves if the model has none. If a model has
-    `nodes`, the log-probability is the sum over the path to the word in the tree of a hierarchical
-    softmax. A model without either predicts the words nearest to the mean.
+    If the model has `output` and `bias`, the log-probability of a word is, up to a constant, the
+    dot product of its output vector and the mean context vector, plus its bias. Context vectors are
+    `context`, or else the word vectors. If the model has `nodes`, the log-probability is the sum
+    along the path to the word in the tree of the hierarchical softmax. Any other model predicts the
+    words nearest to the mean.
 
     Args:
         model: trained model.
-        space: its words as unit vectors.
+        space: unit vectors of its words.
     """
 
     def __init__(self, model: Model, space: Space):
         self._space = space
         self._tensors = model.tensors
         self.has_probabilities = "output" in model.tensors or "nodes" in model.tensors
-        own = model.vectors if self.has_probabilities else space.units
-        self._context = model.tensors.get("context", own)
+        word_vectors = model.vectors if self.has_probabilities else space.units
+        self._context = model.tensors.get("context", word_vectors)
 
     def scores(self, contexts: list[list[str]]) -> np.ndarray:
         """Return the score of each word in each context, (contexts, words)."""
@@ -113,8 +118,8 @@ class Predictor:
         steps = hidden @ self._tensors["nodes"].T  # (contexts, nodes)
         ends = self._tensors["path_ends"]
         sign = 1 - 2 * self._tensors["path_codes"].astype(np.float32)
-        along = log_expit(steps[:, self._tensors["path_nodes"]] * sign)
-        return np.add.reduceat(along, np.concatenate([[0], ends[:-1]]), axis=1)
+        logs = log_expit(steps[:, self._tensors["path_nodes"]] * sign)
+        return np.add.reduceat(logs, np.concatenate([[0], ends[:-1]]), axis=1)
 
 
 def context_of(question: ClozeQuestion, window: int) -> list[str]:
@@ -124,16 +129,19 @@ def context_of(question: ClozeQuestion, window: int) -> list[str]:
 
 
 def chance_among_first(scores: np.ndarray, answers: np.ndarray, k: int) -> np.ndarray:
-    """Return the probability that each answer is among the `k` best, with ties broken at random.
+    """Return the probability that each answer is among the `k` best if ties are broken at random.
 
     Args:
-        scores: score of each word, (questions, words).
-        answers: row of the right word, (questions,).
+        scores: scores of the words, (questions, words).
+        answers: rows of the right words, (questions,).
         k: number of guesses.
+
+    Returns:
+        Probabilities, (questions,).
     """
-    own = scores[np.arange(len(answers)), answers][:, None]
-    better = (scores > own).sum(axis=1)
-    equal = (scores == own).sum(axis=1)
+    answer_scores = scores[np.arange(len(answers)), answers][:, None]
+    better = (scores > answer_scores).sum(axis=1)
+    equal = (scores == answer_scores).sum(axis=1)
     return np.clip((k - better) / equal, 0, 1)
 
 
@@ -144,22 +152,22 @@ def answer_cloze(
     predictor: Predictor,
     space: Space,
 ) -> np.ndarray:
-    """Return the chance that the answer to each question is among the first k guesses.
+    """Return the probability that the answer to each question is among the first k guesses.
 
     Args:
         questions: cloze questions.
         window: words of context on each side.
         first: values of k.
-        predictor: model that guesses.
-        space: its words.
+        predictor: predictor of the model.
+        space: unit vectors of its words.
 
     Returns:
-        Chances, (questions, values of k); 0 for an answer that the model does not know.
+        Probabilities, (questions, values of k); 0 if the model does not know the answer.
     """
     hits = np.zeros((len(questions), len(first)))
-    for start in range(0, len(questions), AT_ONCE):
-        part = questions[start : start + AT_ONCE]
-        answers = np.array([space.row_of.get(b.sentence[b.gap], -1) for b in part])
+    for start in range(0, len(questions), BATCH_QUESTIONS):
+        part = questions[start : start + BATCH_QUESTIONS]
+        answers = np.array([space.row_of.get(q.sentence[q.gap], -1) for q in part])
         scores = predictor.scores([context_of(question, window) for question in part])
         for column, k in enumerate(first):
             hit = chance_among_first(scores, np.maximum(answers, 0), k)
@@ -176,21 +184,21 @@ def cloze_examples(
     space: Space,
     common: set[str],
 ) -> pa.Table:
-    """Return the table `cloze`: some questions in short sentences, with the first guesses.
+    """Return the table `cloze`: a few questions in short sentences, with the first guesses.
 
     Args:
         questions: cloze questions.
         n: number of questions to show.
         window: words of context on each side.
         guesses: number of guesses to show.
-        predictor: model that guesses.
-        space: its words.
-        common: words that no shown question asks for.
+        predictor: predictor of the model.
+        space: unit vectors of its words.
+        common: words that are not shown as answers.
     """
     short = [
         question
         for question in questions
-        if len(question.sentence) <= LONGEST_SHOWN and question.sentence[question.gap] not in common
+        if len(question.sentence) <= MAX_SHOWN and question.sentence[question.gap] not in common
     ]
     shown = np.unique(np.linspace(0, len(short) - 1, n).astype(int)) if short else []
     rows = []
@@ -205,14 +213,14 @@ def cloze_examples(
 def likely_context(
     words: list[str], n: int, predictor: Predictor, space: Space, common: set[str]
 ) -> pa.Table:
-    """Return the table `context_words`: the most probable words near each of some words.
+    """Return the table `context_words`: the most probable context words of some words.
 
     Args:
-        words: words to look at; those without a vector are left out.
-        n: number of context words.
-        predictor: model; one without probabilities gives an empty table.
-        space: its words.
-        common: words that are not shown, since they occur near every word.
+        words: words to query; words without a vector are left out.
+        n: number of context words per word.
+        predictor: predictor of the model; without probabilities, the table is empty.
+        space: unit vectors of its words.
+        common: words that are not shown, because they occur near every word.
     """
     rows = []
     for word in words if predictor.has_probabilities else []:

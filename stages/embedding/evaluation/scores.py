@@ -9,11 +9,11 @@ from scipy.stats import rankdata
 from stages.embedding.contracts import ACCURACY
 
 # A test with fewer items has no score.
-FEWEST_ITEMS = 3
+MIN_ITEMS = 3
 
 
 class Interval(NamedTuple):
-    """A score with its 95 % interval; None where it is not defined."""
+    """A score with its 95 % interval; None if undefined."""
 
     score: float | None
     low: float | None
@@ -28,7 +28,7 @@ def samples(items: pd.DataFrame, n: int, seed: int) -> np.ndarray:
 
     The samples are drawn with replacement (Efron 1979). Equal seeds and numbers of items give equal
     draws, so models can be compared item by item. The score is Spearman's correlation for
-    similarities and the mean otherwise; it is NaN where it is not defined.
+    similarity tests and the mean otherwise; NaN if undefined.
     """
     target, prediction = items["target"].to_numpy(), items["prediction"].to_numpy()
     size = len(items)
@@ -40,14 +40,14 @@ def samples(items: pd.DataFrame, n: int, seed: int) -> np.ndarray:
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return Pearson's correlation of each row of `a` and `b`; NaN where one is constant."""
+    """Return Pearson's correlation of each row of `a` and `b`; NaN if one is constant."""
     a, b = (x - x.mean(axis=1, keepdims=True) for x in (a, b))
     norms = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
     return np.divide((a * b).sum(axis=1), norms, out=np.full(len(a), np.nan), where=norms > 0)
 
 
 def interval(sampled: np.ndarray) -> Interval:
-    """Return the score and the middle 95 % of its samples."""
+    """Return the score and its percentile interval, from the result of `samples`."""
     if np.isnan(sampled[0]):
         return NONE
     low, high = np.nanpercentile(sampled[1:], [2.5, 97.5])
@@ -55,5 +55,5 @@ def interval(sampled: np.ndarray) -> Interval:
 
 
 def score(items: pd.DataFrame, n: int, seed: int) -> Interval:
-    """Return the score of a test with its interval; None for too few items."""
-    return interval(samples(items, n, seed)) if len(items) >= FEWEST_ITEMS else NONE
+    """Return the score of a test with its interval; None if there are too few items."""
+    return interval(samples(items, n, seed)) if len(items) >= MIN_ITEMS else NONE

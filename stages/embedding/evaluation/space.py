@@ -1,4 +1,4 @@
-"""Words as unit vectors: similarity and nearest neighbours."""
+"""Unit vectors of words: similarity, nearest neighbours and vector arithmetic."""
 
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ class Space(NamedTuple):
 
     Attributes:
         words: words that have a vector.
-        row_of: row of each word.
+        row_of: rows of the words.
         units: unit vectors, (words, dimensions), dense or sparse.
     """
 
@@ -41,23 +41,23 @@ class Space(NamedTuple):
 
 
 def space_of(model: Model) -> Space:
-    """Return the words of a model as unit vectors."""
+    """Return the unit vectors of a model."""
     row_of = {word: row for row, word in enumerate(model.words)}
     return Space(model.words, row_of, normalize(model.vectors))
 
 
-def _nearest(cosines: np.ndarray, n: int, without: list[int]) -> list[int]:
-    """Return the rows of the `n` greatest positive cosines, greatest first."""
+def _nearest(cosines: np.ndarray, n: int, excluded: list[int]) -> list[int]:
+    """Return the rows of the `n` greatest positive cosines, in descending order."""
     cosines = cosines.copy()
-    cosines[without] = 0
-    # Stable, so that equal similarities keep the vocabulary's order.
+    cosines[excluded] = 0
+    # A stable sort keeps ties in the order of the vocabulary.
     return [int(row) for row in np.argsort(-cosines, kind="stable")[:n] if cosines[row] > 0]
 
 
 def nearest_neighbours(words: list[str], n: int, space: Space, model: Model) -> pa.Table:
     """Return the table `neighbours`: the `n` nearest neighbours of each word that has a vector.
 
-    A model of subwords has a vector for every word; `seen` says whether the corpus contains it.
+    A model with subwords has a vector for any word; `seen` says whether the corpus contains it.
     """
     rows = []
     for word in words:
@@ -72,23 +72,26 @@ def nearest_neighbours(words: list[str], n: int, space: Space, model: Model) -> 
 
 
 def parse_arithmetic(expression: str) -> list[tuple[int, str]]:
-    """Return the words of `a - b + c` with their signs.
+    """Return the signs and words of an expression such as `a - b + c`.
 
     Raises:
-        StageError: the expression has another form.
+        StageError: the expression does not alternate words and signs.
     """
     words = expression.split()
     signs = ["+", *words[1::2]]
     if len(words) % 2 == 0 or not set(signs) <= {"+", "-"} or len(words) < 3:
         raise StageError(
-            f"params.yaml: embedding.evaluate_embedding.arithmetic has '{expression}'; it takes "
-            "words with + and - between them, such as king - man + woman"
+            f"params.yaml: embedding.evaluate_embedding.arithmetic has '{expression}': write words "
+            "with + or - between them, such as king - man + woman"
         )
     return [(1 if sign == "+" else -1, word) for sign, word in zip(signs, words[::2], strict=True)]
 
 
 def nearest_to_sums(expressions: list[str], n: int, space: Space) -> pa.Table:
-    """Return the table `vector_arithmetic`: the words nearest to sums of unit vectors."""
+    """Return the table `vector_arithmetic`: the words nearest to sums of unit vectors.
+
+    Expressions with a word that has no vector are left out.
+    """
     rows = []
     for expression in expressions:
         terms = parse_arithmetic(expression)
@@ -103,6 +106,6 @@ def nearest_to_sums(expressions: list[str], n: int, space: Space) -> pa.Table:
 
 
 def to_table(rows: list[tuple], schema: pa.Schema) -> pa.Table:
-    """Return rows as a table; there may be none."""
+    """Return rows as a table, which may be empty."""
     columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in schema]
     return pa.table(columns, schema=schema)

@@ -1,4 +1,4 @@
-"""How often words stand near each other, counted row by row of the matrix."""
+"""Co-occurrence counts of words, computed row by row."""
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
@@ -10,48 +10,48 @@ from numba import njit
 from stages.core.progress import progress
 from stages.embedding.models.training_text import TrainingText
 
-# Between two documents, where a window ends.
+# Separates documents, so that no window crosses their boundary.
 BREAK = -1
-# Counts that a block of rows may hold before it is put away; times eight bytes is its memory.
+# Maximal number of counts in a block of rows, eight bytes each.
 BLOCK_COUNTS = 1 << 22
 
 
 def cooccurrence(
     text: TrainingText, n_words: int, window: int, is_symmetric: bool, workers: int
 ) -> scipy.sparse.csr_array:
-    """Return how often word j stands near word i, near weighing more, of shape (words, words).
+    """Return the distance-weighted co-occurrence counts of words, (words, contexts).
 
-    A pair that is d words apart counts 1 / d, as in GloVe (Pennington et al. 2014, section 3.1).
-    Words outside the vocabulary are taken out first, so that a window reaches over them.
+    A pair of words at distance d counts 1 / d (Pennington et al. 2014, section 3.1). Words outside
+    the vocabulary are removed first, so they do not count towards the distance.
 
-    Each row is summed up in an array as long as the vocabulary, over the places where its word
-    stands: memory is that of the text and of the counts that are not zero. Rows depend on nothing
-    but the text, so any number of threads gives the same bytes.
+    Each row is summed over the occurrences of its word in a dense array as long as the vocabulary,
+    so memory grows with the text and the nonzero counts only. Rows are independent of each other,
+    so any number of threads gives the same bytes.
 
     Args:
-        text: what is counted.
+        text: text to count.
         n_words: size of the vocabulary.
-        window: words on a side that count.
-        is_symmetric: whether words on the right count as well as those on the left.
-        workers: threads.
+        window: number of context words on each side.
+        is_symmetric: whether to count words on the right as well as words on the left.
+        workers: number of threads.
     """
     ids = _with_breaks(text)
     starts = np.concatenate([[0], np.cumsum(np.bincount(ids[ids >= 0], minlength=n_words))])
-    places = np.empty(starts[-1], np.int32 if len(ids) < 1 << 31 else np.int64)
-    _sort_places(ids, starts[:-1].copy(), places)
-    # A place brings at most this many counts; a row at most as many as there are words.
-    most = np.minimum(np.diff(starts) * window * (1 + is_symmetric), n_words)
-    blocks = _blocks(most)
+    occurrences = np.empty(starts[-1], np.int32 if len(ids) < 1 << 31 else np.int64)
+    _sort_occurrences(ids, starts[:-1].copy(), occurrences)
+    # Upper bounds on the nonzero counts of each row, to allocate memory.
+    bounds = np.minimum(np.diff(starts) * window * (1 + is_symmetric), n_words)
+    blocks = _blocks(bounds)
 
-    def count(bounds: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        first, last = bounds
-        capacity = int(most[first:last].sum())
+    def count(block: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        first, last = block
+        capacity = int(bounds[first:last].sum())
         columns, counts = np.empty(capacity, np.int32), np.empty(capacity, np.float32)
         lengths = np.empty(last - first, np.int64)
         n = _count_rows(
             ids,
             starts,
-            places,
+            occurrences,
             first,
             last,
             window,
@@ -71,7 +71,7 @@ def cooccurrence(
 
 
 def _with_breaks(text: TrainingText) -> np.ndarray:
-    """Return the known words of a text, and BREAK behind each document."""
+    """Return the word indices of a text without unknown words, and BREAK after each document."""
     parts = []
     for batch in text.batches():
         ends = np.cumsum(batch.lengths)
@@ -82,41 +82,47 @@ def _with_breaks(text: TrainingText) -> np.ndarray:
     return np.concatenate(parts) if parts else np.array([], np.int32)
 
 
-def _blocks(most: np.ndarray) -> list[tuple[int, int]]:
-    """Cut rows into runs that hold at most BLOCK_COUNTS counts, or one row."""
-    bounds, total = [0], 0
-    for row, n in enumerate(most.tolist()):
+def _blocks(bounds: np.ndarray) -> list[tuple[int, int]]:
+    """Split rows into blocks of at most BLOCK_COUNTS counts, or of one row.
+
+    Args:
+        bounds: upper bounds on the counts of each row, (rows,).
+    """
+    edges, total = [0], 0
+    for row, n in enumerate(bounds.tolist()):
         if total and total + n > BLOCK_COUNTS:
-            bounds.append(row)
+            edges.append(row)
             total = 0
         total += n
-    bounds.append(len(most))
-    return list(itertools.pairwise(bounds))
+    edges.append(len(bounds))
+    return list(itertools.pairwise(edges))
 
 
 @njit(nogil=True, cache=True)
-def _sort_places(ids, next_place, places):
-    """Write the places of each word into `places`, word after word."""
-    for place, word in enumerate(ids):
+def _sort_occurrences(ids, ends, occurrences):
+    """Write the text positions of each word into `occurrences`, grouped by word.
+
+    `ends` starts as the first slot of each word, and counts up as its slots are filled.
+    """
+    for position, word in enumerate(ids):
         if word >= 0:
-            places[next_place[word]] = place
-            next_place[word] += 1
+            occurrences[ends[word]] = position
+            ends[word] += 1
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _count_rows(
-    ids, starts, places, first, last, window, is_symmetric, n_words, columns, counts, lengths
+    ids, starts, occurrences, first, last, window, is_symmetric, n_words, columns, counts, lengths
 ):
-    """Count the rows from `first` to `last`; return how many counts were written."""
+    """Count the rows from `first` up to `last` and return the number of counts written."""
     row = np.zeros(n_words, np.float32)
     touched = np.empty(n_words, np.int32)
     written = 0
     for word in range(first, last):
         n = 0
-        for at in range(starts[word], starts[word + 1]):
-            place = places[at]
-            for distance in range(1, min(window, place) + 1):
-                other = ids[place - distance]
+        for position in occurrences[starts[word] : starts[word + 1]]:
+            for distance in range(1, min(window, position) + 1):
+                other = ids[position - distance]
                 if other < 0:
                     break
                 if row[other] == 0:
@@ -124,8 +130,8 @@ def _count_rows(
                     n += 1
                 row[other] += np.float32(1.0 / distance)
             if is_symmetric:
-                for distance in range(1, min(window, len(ids) - 1 - place) + 1):
-                    other = ids[place + distance]
+                for distance in range(1, min(window, len(ids) - 1 - position) + 1):
+                    other = ids[position + distance]
                     if other < 0:
                         break
                     if row[other] == 0:

@@ -1,4 +1,4 @@
-"""GloVe: vectors whose dot products are the logarithms of co-occurrence counts."""
+"""GloVe: vectors whose dot products approximate the logarithms of co-occurrence counts."""
 
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -16,11 +16,11 @@ from stages.embedding.models.cooccurrence import cooccurrence
 from stages.embedding.models.model import Model, ModelParams
 from stages.embedding.models.training_text import TrainingText, Vocabulary
 
-# Vectors of this many words, of both kinds, about fit a processor's second cache. As many threads
-# as there are groups can learn at a time.
+# The word and context vectors of a group of this size roughly fit into a processor's L2 cache. At
+# most one thread per group can train at a time.
 GROUP_WORDS = 4096
-FEWEST_GROUPS, MOST_GROUPS = 8, 64
-# Counts kept beside the vectors, to be held against the dot products.
+MIN_GROUPS, MAX_GROUPS = 8, 64
+# Number of counts saved with the vectors, to compare them with the dot products.
 SAMPLED_COUNTS = 20_000
 
 
@@ -39,19 +39,19 @@ class GloveParams(ModelParams):
 
 
 class Entries(NamedTuple):
-    """Counts in the order in which they are learned from: block by block.
+    """Nonzero counts in training order: block by block.
 
-    Word i belongs to group i % B, so that every group has words of all frequencies. Block (r, c)
-    holds the counts of words of group r near words of group c, so that few vectors are touched at a
-    time, and the blocks (r, (r + s) % B) of one s share neither rows nor columns. Within a block
-    rows come in random order, and so do the counts of a row.
+    With B groups, word i belongs to group i % B, so every group has words of all frequencies. Block
+    (r, c) contains the counts of words of group r with context words of group c, so training on it
+    touches few vectors. For a fixed s, the blocks (r, (r + s) % B) share neither rows nor columns.
+    Within a block the rows are in random order, and so are the counts of each row.
 
     Attributes:
-        rows: the word, of shape (counts,).
-        columns: the word near it, of shape (counts,).
-        logs: logarithm of the count, of shape (counts,).
-        scales: how much it weighs, of shape (counts,).
-        bounds: where block (r, c) begins, at r * B + c, and the end, of shape (B * B + 1,).
+        rows: indices of the words, (counts,).
+        columns: indices of the context words, (counts,).
+        logs: logarithms of the counts, (counts,).
+        scales: weights in the cost, (counts,).
+        bounds: start of block (r, c) at index r * B + c, then the end, (B * B + 1,).
     """
 
     rows: np.ndarray
@@ -62,13 +62,13 @@ class Entries(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """Vectors and biases, each with the sum of its squared gradients, which AdaGrad divides by.
+    """Vectors and biases, each paired with the sum of its squared gradients, for AdaGrad.
 
     Attributes:
-        main: of shape (words, 2, dimensions): value and sum.
-        context: likewise, of the words near.
-        main_bias: of shape (words, 2).
-        context_bias: likewise.
+        main: word vectors and sums, (words, 2, dimensions).
+        context: context vectors and sums, (words, 2, dimensions).
+        main_bias: word biases and sums, (words, 2).
+        context_bias: context biases and sums, (words, 2).
     """
 
     main: np.ndarray
@@ -78,21 +78,21 @@ class Weights(NamedTuple):
 
 
 def groups_for(n_words: int) -> int:
-    """Return into how many groups words go: so many that a block's vectors about fit a cache."""
-    return min(max(n_words // GROUP_WORDS, FEWEST_GROUPS), MOST_GROUPS, n_words)
+    """Return the number of groups of words, chosen so that the vectors of a block fit a cache."""
+    return min(max(n_words // GROUP_WORDS, MIN_GROUPS), MAX_GROUPS, n_words)
 
 
 def arrange(
     counts: scipy.sparse.csr_array, x_max: float, alpha: float, n_groups: int, seed: int
 ) -> Entries:
-    """Put counts in the order in which they are learned from.
+    """Arrange counts in training order, with their weights (equation 9 of the paper).
 
     Args:
-        counts: how often word j stands near word i, of shape (words, words).
-        x_max: a count from which on all weigh 1 (equation 9 of the paper).
-        alpha: the power by which smaller ones weigh less.
-        n_groups: B.
-        seed: of the order within the blocks.
+        counts: co-occurrence counts, (words, contexts).
+        x_max: smallest count of weight 1.
+        alpha: exponent of the weight of smaller counts.
+        n_groups: number of groups, B.
+        seed: seed of the order within the blocks.
     """
     sizes = np.zeros(n_groups * n_groups, np.int64)
     _count_blocks(counts.indptr, counts.indices, n_groups, sizes)
@@ -104,9 +104,9 @@ def arrange(
         np.concatenate([[0], np.cumsum(sizes)]),
     )
     order = np.random.default_rng(seed).permutation(counts.shape[0])
-    free = entries.bounds[:-1].copy()
+    ends = entries.bounds[:-1].copy()
     _fill_blocks(
-        counts.indptr, counts.indices, counts.data, n_groups, order, seed, x_max, alpha, free,
+        counts.indptr, counts.indices, counts.data, n_groups, order, seed, x_max, alpha, ends,
         *entries[:4],
     )  # fmt: skip
     return entries
@@ -115,30 +115,30 @@ def arrange(
 @njit(cache=True)
 def _count_blocks(offsets, indices, n_groups, sizes):
     for row in range(len(offsets) - 1):
-        for at in range(offsets[row], offsets[row + 1]):
-            sizes[row % n_groups * n_groups + indices[at] % n_groups] += 1
+        for column in indices[offsets[row] : offsets[row + 1]]:
+            sizes[row % n_groups * n_groups + column % n_groups] += 1
 
 
 @njit(cache=True)
 def _fill_blocks(
-    offsets, indices, data, n_groups, order, seed, x_max, alpha, free,
+    offsets, indices, data, n_groups, order, seed, x_max, alpha, ends,
     rows, columns, logs, scales,
 ):  # fmt: skip
     np.random.seed(seed % (1 << 32))
     for row in order:
-        own = offsets[row] + np.random.permutation(offsets[row + 1] - offsets[row])
-        for at in own:
-            block = row % n_groups * n_groups + indices[at] % n_groups
-            place = free[block]
-            free[block] += 1
-            rows[place] = row
-            columns[place] = indices[at]
-            logs[place] = math.log(data[at])
-            scales[place] = min(1.0, (data[at] / x_max) ** alpha)
+        shuffled = offsets[row] + np.random.permutation(offsets[row + 1] - offsets[row])
+        for source in shuffled:
+            block = row % n_groups * n_groups + indices[source] % n_groups
+            target = ends[block]
+            ends[block] += 1
+            rows[target] = row
+            columns[target] = indices[source]
+            logs[target] = math.log(data[source])
+            scales[target] = min(1.0, (data[source] / x_max) ** alpha)
 
 
 def initial_weights(n_words: int, dimensions: int, seed: int) -> Weights:
-    """Return small random vectors and biases, with sums of 1."""
+    """Return small random vectors and biases, with gradient sums of 1."""
     draw = np.random.default_rng(seed)
 
     def values(*shape: int) -> np.ndarray:
@@ -157,18 +157,18 @@ def train_epoch(
     pool: ThreadPoolExecutor,
     workers: int,
 ) -> float:
-    """Learn from every count once and return the mean cost (equation 8 of the paper) per count.
+    """Train on every count once and return the mean cost per count (equation 8 of the paper).
 
-    Stratified as in Gemulla et al. 2011: blocks that share no row or column are learned by
-    different threads at a time, and the result is that of one thread, to the byte.
+    The counts are stratified (Gemulla et al. 2011): threads work at the same time only on blocks
+    that share no row or column, so any number of threads gives the same bytes.
 
     Args:
-        entries: the counts.
-        weights: changed in place.
-        learning_rate: of AdaGrad.
-        seed: of the order of the strata.
-        pool: runs the threads.
-        workers: how many they are.
+        entries: counts in training order.
+        weights: vectors and biases, changed in place.
+        learning_rate: learning rate of AdaGrad.
+        seed: seed of the order of the strata.
+        pool: thread pool.
+        workers: number of threads.
     """
     sizes = np.diff(entries.bounds)
     n_groups = math.isqrt(len(sizes))
@@ -176,7 +176,7 @@ def train_epoch(
     costs = np.zeros(len(sizes))
     for stratum in np.random.default_rng(seed).permutation(n_groups):
         blocks = rows * n_groups + (rows + stratum) % n_groups
-        # Each thread takes blocks with about as many counts.
+        # Give each thread blocks with roughly the same number of counts in total.
         share = np.cumsum(sizes[blocks]) / max(sizes[blocks].sum(), 1)
         cuts = np.searchsorted(share, np.arange(1, workers) / workers) + 1
         jobs = [
@@ -196,16 +196,16 @@ def _update(
     dimensions = main.shape[2]
     for block in blocks:
         cost = 0.0
-        for at in range(bounds[block], bounds[block + 1]):
-            row, column = rows[at], columns[at]
+        for i in range(bounds[block], bounds[block + 1]):
+            row, column = rows[i], columns[i]
             w, sum_w = main[row, 0], main[row, 1]
             c, sum_c = context[column, 0], context[column, 1]
             b, d = main_bias[row], context_bias[column]
             dot = np.float32(0)
             for k in range(dimensions):
                 dot += w[k] * c[k]
-            difference = dot + b[0] + d[0] - logs[at]
-            slope = scales[at] * difference
+            difference = dot + b[0] + d[0] - logs[i]
+            slope = scales[i] * difference
             cost += np.float64(slope * difference)
             for k in range(dimensions):
                 w_k, c_k = w[k], c[k]
@@ -224,19 +224,19 @@ def _update(
 def train_glove(
     text: TrainingText, vocabulary: Vocabulary, params: GloveParams, checkpoint: Checkpoint
 ) -> Model:
-    """Train by AdaGrad on the weighted squares of Pennington et al. 2014.
+    """Train by AdaGrad on the weighted least squares of Pennington et al. 2014, equation 8.
 
-    Word and context vectors are added up, as the paper does.
+    The vector of a word is the sum of its word and context vectors, as in the paper.
 
     Raises:
-        StageError: no two words stand near each other, or the cost is no number any more.
+        StageError: no two words co-occur, or the cost is not finite.
     """
     n_words = len(vocabulary.words)
     counts = cooccurrence(
         text, n_words, params.window, params.context == "symmetric", params.workers
     )
     if not counts.nnz:
-        raise StageError(f"in {text.path} no two words stand near each other: bring more text")
+        raise StageError(f"in {text.path} no two words occur near each other: bring more text")
     entries = arrange(counts, params.x_max, params.alpha, groups_for(n_words), params.seed)
     sample = _sample(counts, params.seed)
     del counts
@@ -257,7 +257,7 @@ def train_glove(
     return Model(
         vocabulary.words,
         main + context,
-        # log P(word | context) is the dot product and the word's bias, but for a constant.
+        # log P(word | context) is the dot product plus the word's bias, up to a constant.
         {
             "context": context,
             "output": main,
@@ -270,7 +270,7 @@ def train_glove(
 
 
 def _sample(counts: scipy.sparse.csr_array, seed: int) -> dict[str, np.ndarray]:
-    """Return some counts that are not zero, drawn at random."""
+    """Return a random sample of the nonzero counts."""
     draw = np.random.default_rng(seed)
     chosen = np.sort(draw.choice(counts.nnz, min(counts.nnz, SAMPLED_COUNTS), replace=False))
     return {

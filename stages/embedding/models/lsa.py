@@ -1,4 +1,4 @@
-"""Latent semantic analysis: a matrix of words by documents or by words, cut to its main axes."""
+"""Latent semantic analysis: truncated SVD of documents by words or of words by contexts."""
 
 from typing import Literal
 
@@ -27,11 +27,11 @@ class LsaParams(ModelParams):
 
 
 def document_matrix(text: TrainingText, n_words: int) -> scipy.sparse.csr_array:
-    """Return TF-IDF of each word in each document, of shape (documents, words).
+    """Return the TF-IDF of each word in each document, (documents, words).
 
-    Term frequencies grow with the logarithm of the count; a document's row has length 1.
+    A term frequency is 1 + log(count); each row has length 1.
     """
-    # Imported here, as below: scikit-learn takes a second, and the other models do without.
+    # Imported here and below because scikit-learn takes a second and other models do not need it.
     from sklearn.feature_extraction.text import TfidfTransformer
 
     parts = []
@@ -46,21 +46,21 @@ def document_matrix(text: TrainingText, n_words: int) -> scipy.sparse.csr_array:
 
 
 def ppmi(counts: scipy.sparse.csr_array, smoothing: float) -> scipy.sparse.csr_array:
-    """Return the positive pointwise mutual information of counts, of shape (words, words).
+    """Return the positive pointwise mutual information of words and contexts, (words, contexts).
 
-    Counts of contexts are raised to a power, so that rare ones do not seem to tell too much
-    (Levy et al. 2015, section 3.3).
+    The counts of contexts are smoothed by raising them to a power, because rare contexts have too
+    high a mutual information otherwise (Levy et al. 2015, section 3.3).
 
     Args:
-        counts: how often word j stands near word i.
-        smoothing: the power.
+        counts: co-occurrence counts, (words, contexts).
+        smoothing: exponent of the counts of contexts.
     """
     rows = counts.sum(axis=1, dtype=np.float64)
     columns = counts.sum(axis=0, dtype=np.float64) ** smoothing
     columns = columns / columns.sum()
-    of_row = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+    row_indices = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
     information = counts.data.astype(np.float64)
-    information /= rows[of_row]
+    information /= rows[row_indices]
     information /= columns[counts.indices]
     np.log(information, out=information)
     positive = np.maximum(information, 0, out=information).astype(np.float32)
@@ -72,12 +72,12 @@ def ppmi(counts: scipy.sparse.csr_array, smoothing: float) -> scipy.sparse.csr_a
 def train_lsa(
     text: TrainingText, vocabulary: Vocabulary, params: LsaParams, checkpoint: Checkpoint
 ) -> Model:
-    """Return the main axes of the matrix as vectors (Deerwester et al. 1990; Levy et al. 2015).
+    """Train word vectors by truncated SVD (Deerwester et al. 1990; Levy et al. 2015).
 
-    They are found by a randomized algorithm (Halko et al. 2011), whose seed is a parameter.
+    The SVD is computed by the randomized algorithm of Halko et al. 2011.
 
     Raises:
-        StageError: the matrix has not as many axes as `dimensions`.
+        StageError: the matrix is too small for `dimensions`.
     """
     from sklearn.decomposition import TruncatedSVD
 
@@ -89,9 +89,9 @@ def train_lsa(
         matrix = ppmi(counts, params.context_smoothing)
     if min(matrix.shape) <= params.dimensions:
         raise StageError(
-            f"{text.path} gives a matrix of {matrix.shape[0]} {params.matrix} rows by "
-            f"{matrix.shape[1]} words, which has not {params.dimensions} axes: lower dimensions "
-            "below both, or bring more text"
+            f"{text.path} gives a {params.matrix} matrix of {matrix.shape[0]} x {matrix.shape[1]}, "
+            f"too small for {params.dimensions} dimensions: lower dimensions below both, or bring "
+            "more text"
         )
     svd = TruncatedSVD(params.dimensions, n_iter=params.iterations, random_state=params.seed).fit(
         matrix
@@ -101,7 +101,7 @@ def train_lsa(
     vectors = axes * singular**params.singular_value_power
     tensors = {}
     if params.matrix == "cooccurrence":
-        # The product of both sides is the mutual information of two words.
+        # Their products approximate the mutual information of word and context.
         tensors = {"context": axes, "output": axes * singular, "bias": log_counts(vocabulary)}
     facts = {
         "matrix": params.matrix,

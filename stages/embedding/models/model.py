@@ -19,7 +19,7 @@ from stages.embedding.models.training_text import Vocabulary
 
 
 class ModelParams(Params):
-    """The parameters that every section of `embedding.train_embedding` has."""
+    """The parameters that all sections of `embedding.train_embedding` share."""
 
     kind: str
     workers: int = Field(ge=1)
@@ -31,9 +31,9 @@ class Model(NamedTuple):
     Attributes:
         words: words that have a vector.
         vectors: word vectors, (words, dimensions); a sparse array stays sparse.
-        tensors: other parameters of the model; `Predictor` in `stages/embedding/evaluation`
-            predicts words by them.
-        facts: numbers for the report, as JSON values.
+        tensors: other parameters of the model, which `Predictor` in `stages/embedding/evaluation`
+            predicts words from.
+        facts: figures for the report, as JSON values.
     """
 
     words: list[str]
@@ -61,7 +61,7 @@ def write_model(
 
 
 def read_model(vectors: Path, rest: Path) -> Model:
-    """Read what `write_model` wrote."""
+    """Read the files that `write_model` writes."""
     table = pq.read_table(vectors)
     with safe_open(rest, "np") as file:
         facts = json.loads(file.metadata()["facts"])
@@ -76,5 +76,5 @@ def read_model(vectors: Path, rest: Path) -> Model:
 
 
 def log_counts(vocabulary: Vocabulary, power: float = 1.0) -> np.ndarray:
-    """Return the logarithm of each word's share of the text to a power, not normalized."""
+    """Return the logarithm of each word's share of the text, times `power`, (words,)."""
     return (power * np.log(vocabulary.counts / vocabulary.counts.sum())).astype(np.float32)

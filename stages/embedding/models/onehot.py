@@ -1,4 +1,4 @@
-"""One-hot vectors: the baseline in which every word is as far from every other."""
+"""One-hot vectors: a baseline in which all words are equally far from each other."""
 
 from typing import Literal
 
@@ -20,6 +20,6 @@ class OneHotParams(ModelParams):
 def train_onehot(
     text: TrainingText, vocabulary: Vocabulary, params: OneHotParams, checkpoint: Checkpoint
 ) -> Model:
-    """Return the unit matrix, of shape (words, words), sparse."""
-    unit = scipy.sparse.eye_array(len(vocabulary.words), dtype=np.float32, format="csr")
-    return Model(vocabulary.words, unit, {}, {})
+    """Return the identity matrix as sparse word vectors, (words, words)."""
+    identity = scipy.sparse.eye_array(len(vocabulary.words), dtype=np.float32, format="csr")
+    return Model(vocabulary.words, identity, {}, {})

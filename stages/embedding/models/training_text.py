@@ -1,4 +1,4 @@
-"""The training text as a model reads it: word by word, as often as it likes, never whole."""
+"""The vocabulary, and the training text as a stream that is read once per epoch."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from stages.core.errors import StageError
 from stages.core.vocabulary import UNKNOWN, read_words
 
-# Words that gensim reads of one document; of a longer one it would pass over the rest.
+# gensim silently skips all words of a document beyond this many.
 LONGEST_PIECE = 10_000
 
 
@@ -20,8 +20,8 @@ class Vocabulary(NamedTuple):
     """The words of the corpus, from frequent to rare.
 
     Attributes:
-        words: the words; the number of a word is its place here.
-        counts: of each in the training split, of shape (words,).
+        words: words, without the special tokens; `Batch.ids` are indices into this list.
+        counts: counts of the words in the training split, (words,).
     """
 
     words: list[str]
@@ -29,11 +29,11 @@ class Vocabulary(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Documents as word numbers.
+    """Documents as indices into the vocabulary.
 
     Attributes:
-        ids: one document after another, -1 for a word outside the vocabulary, of shape (tokens,).
-        lengths: tokens of each document, of shape (documents,).
+        ids: word indices of all documents, -1 for words outside the vocabulary, (tokens,).
+        lengths: numbers of tokens, (documents,).
     """
 
     ids: np.ndarray
@@ -44,27 +44,27 @@ def read_vocabulary(path: Path) -> Vocabulary:
     """Read the table `vocabulary`.
 
     Raises:
-        StageError: it has fewer than two words, of which nothing can be learned.
+        StageError: the table has fewer than two words.
     """
     table = read_words(path)
     if len(table) < 2:
         raise StageError(
-            f"{path} has {len(table)} word: word vectors need two at least, so lower "
+            f"{path} has {len(table)} word: word vectors need at least two, so lower "
             "text.tokenize.min_count or bring more text"
         )
     return Vocabulary(table["token"].to_pylist(), table["count"].to_numpy())
 
 
 class TrainingText:
-    """One split of the table `tokens`, read anew, row group by row group, in each pass.
+    """One split of the table `tokens`, read one row group at a time, anew in each pass.
 
-    Iterating yields pieces of documents as lists of words, as gensim takes them; a word outside the
-    vocabulary is `<unk>`.
+    Iterating yields documents as lists of words, for gensim, which cannot read long documents
+    whole: these are split into pieces. Words outside the vocabulary are `<unk>`.
 
     Args:
-        tokens: the table.
-        words: the vocabulary.
-        split: which documents.
+        tokens: path of the table `tokens`.
+        words: words of the vocabulary.
+        split: name of the split.
     """
 
     def __init__(self, tokens: Path, words: list[str], split: str = "train"):
@@ -74,17 +74,17 @@ class TrainingText:
         self._split = split
 
     def batches(self) -> Iterator[Batch]:
-        """Yield the documents of a row group at a time."""
-        # Read as dictionaries, every distinct word of a row group is looked up once.
+        """Yield the documents of one row group at a time."""
+        # Dictionary encoding: each distinct word of a row group is looked up once.
         with pq.ParquetFile(self.path, read_dictionary=["tokens.list.element"]) as file:
             for group in range(file.metadata.num_row_groups):
                 rows = file.read_row_group(group, columns=["split", "tokens"])
                 rows = rows.filter(pc.equal(rows["split"], self._split))
                 for documents in rows["tokens"].chunks:
                     tokens = documents.flatten()
-                    known = pc.index_in(tokens.dictionary, value_set=self._value_set)
-                    number = known.fill_null(-1).to_numpy()
-                    ids = number[tokens.indices.to_numpy()] if len(tokens) else number[:0]
+                    indices = pc.index_in(tokens.dictionary, value_set=self._value_set)
+                    of_entry = indices.fill_null(-1).to_numpy()
+                    ids = of_entry[tokens.indices.to_numpy()] if len(tokens) else of_entry[:0]
                     lengths = pc.list_value_length(documents).to_numpy()
                     yield Batch(ids.astype(np.int32, copy=False), lengths)
 

@@ -15,7 +15,7 @@ from stages.core.progress import progress
 from stages.embedding.models.model import Model, ModelParams, log_counts
 from stages.embedding.models.training_text import TrainingText, Vocabulary
 
-# The power of the counts that noise words are drawn by (Mikolov et al. 2013b, section 2.2).
+# Noise words are drawn in proportion to their count to this power (Mikolov et al. 2013b, 2.2).
 NOISE_POWER = 0.75
 
 
@@ -44,58 +44,59 @@ class FastTextParams(Word2VecParams):
     jamo: bool
 
     @model_validator(mode="after")
-    def _shortest_is_not_longer(self) -> "FastTextParams":
+    def _check_ngram_lengths(self) -> "FastTextParams":
         if self.shortest_ngram > self.longest_ngram:
             raise ValueError("shortest_ngram is greater than longest_ngram")
         return self
 
 
 def spelled(word: str, jamo: bool) -> str:
-    """Return a word as its n-grams are taken from; with `jamo` each letter of a syllable counts.
+    """Return the spelling of a word from which its n-grams are taken.
 
-    Hangul syllables are taken apart into their jamo (Park et al. 2018) by Unicode's own rule.
+    With `jamo`, Hangul syllables are decomposed into their letters (Park et al. 2018), by Unicode's
+    normal form NFD.
     """
     return unicodedata.normalize("NFD", word) if jamo else word
 
 
-class _Spelled:
-    """A text of spelled words that is empty in the first few passes, which are done already."""
+class _RespelledText:
+    """The text with its words respelled, empty in the passes of epochs that a checkpoint covers."""
 
-    def __init__(self, text: TrainingText, words: dict[str, str] | None, done: int):
-        self._text, self._words, self._left = text, words, done
+    def __init__(self, text: TrainingText, spelling: dict[str, str] | None, done: int):
+        self._text, self._spelling, self._empty_passes = text, spelling, done
 
     def __iter__(self) -> Iterator[list[str]]:
-        if self._left:
-            self._left -= 1
+        if self._empty_passes:
+            self._empty_passes -= 1
             return
-        if self._words is None:
+        if self._spelling is None:
             yield from self._text
             return
-        spelling = self._words
+        spelling = self._spelling
         for piece in self._text:
             yield [spelling.get(word, word) for word in piece]
 
 
-class _AfterEpoch(CallbackAny2Vec):
-    """Tells how far the training has come, and saves it."""
+class _EpochSaver(CallbackAny2Vec):
+    """Shows progress and saves a checkpoint after each epoch."""
 
     def __init__(self, model: Word2Vec, checkpoint: Checkpoint, done: int, kind: str):
-        self._checkpoint, self._done, self._begun = checkpoint, done, 0
+        self._checkpoint, self._done, self._epoch = checkpoint, done, 0
         epochs = range(done, model.epochs)
         self._progress = iter(progress(epochs, f"{kind} epochs", len(epochs)))
         next(self._progress, None)
 
     def on_epoch_end(self, model: Word2Vec) -> None:
-        self._begun += 1
-        if self._begun > self._done:
+        self._epoch += 1
+        if self._epoch > self._done:
             state = model.random.get_state()
             arrays = {**_weights(model), "random_state": state[1]}
-            self._checkpoint.save_arrays(arrays, {"epochs": self._begun, "random": state[2:]})
+            self._checkpoint.save_arrays(arrays, {"epochs": self._epoch, "random": state[2:]})
             next(self._progress, None)
 
 
 def _weights(model: Word2Vec) -> dict[str, np.ndarray]:
-    """Return what training changes: arrays of the model itself, not copies."""
+    """Return the arrays that training changes, not copies of them."""
     weights = {"syn1" if model.hs else "syn1neg": model.syn1 if model.hs else model.syn1neg}
     if isinstance(model, FastText):
         return {
@@ -107,7 +108,7 @@ def _weights(model: Word2Vec) -> dict[str, np.ndarray]:
 
 
 def _restore(model: Word2Vec, checkpoint: Checkpoint) -> int:
-    """Load a checkpoint, if there is one, and return how many epochs are done."""
+    """Load a checkpoint, if one exists, and return the number of epochs that are done."""
     saved = checkpoint.restore_arrays()
     if saved is None:
         return 0
@@ -124,10 +125,10 @@ def train_word2vec(
     params: Word2VecParams | FastTextParams,
     checkpoint: Checkpoint,
 ) -> Model:
-    """Train as in Mikolov et al. 2013 (arXiv:1301.3781, 1310.4546), Bojanowski et al. 2017.
+    """Train CBOW or skip-gram (Mikolov et al. 2013a, b) or FastText (Bojanowski et al. 2017).
 
-    With one worker the vectors are those that gensim gives for the same settings, to the bit, also
-    when the training was interrupted; with more, the order of updates depends on the machine.
+    With one worker the vectors equal those of gensim for the same settings, to the bit, even if
+    training was interrupted. With more, the order of updates depends on the machine.
     """
     is_fasttext = isinstance(params, FastTextParams)
     architecture = params.architecture if is_fasttext else params.kind
@@ -162,19 +163,19 @@ def train_word2vec(
     model.build_vocab_from_freq(counts, corpus_count=documents)
     done = _restore(model, checkpoint)
     model.train(
-        _Spelled(text, spelling, done),
+        _RespelledText(text, spelling, done),
         total_words=tokens,
         epochs=params.epochs,
-        callbacks=[_AfterEpoch(model, checkpoint, done, params.kind)],
+        callbacks=[_EpochSaver(model, checkpoint, done, params.kind)],
     )
     order = [model.wv.key_to_index[name] for name in names]
     vectors = model.wv.vectors[order]
     facts: dict[str, Any] = {"tokens_per_epoch": tokens}
     if hierarchical:
-        tensors = _tree(model, order)
+        tensors = _huffman_tree(model, order)
     else:
-        # A word's score is the logarithm of its probability over that of being drawn as noise
-        # (Levy and Goldberg 2014), but for a constant.
+        # A dot product approximates, up to a constant, the logarithm of the word's probability
+        # in the context over its probability as noise (Levy and Goldberg 2014).
         tensors = {"output": model.syn1neg[order], "bias": log_counts(vocabulary, NOISE_POWER)}
     if is_fasttext:
         tensors["ngrams"] = model.wv.vectors_ngrams
@@ -184,8 +185,8 @@ def train_word2vec(
     return Model(vocabulary.words, vectors, tensors, facts)
 
 
-def _tree(model: Word2Vec, order: list[int]) -> dict[str, np.ndarray]:
-    """Return the tree of the hierarchical softmax: its nodes, and the path to each word."""
+def _huffman_tree(model: Word2Vec, order: list[int]) -> dict[str, np.ndarray]:
+    """Return the tree of the hierarchical softmax: node vectors and the path to each word."""
     codes = [model.wv.get_vecattr(i, "code") for i in order]
     points = [model.wv.get_vecattr(i, "point") for i in order]
     return {
@@ -197,9 +198,9 @@ def _tree(model: Word2Vec, order: list[int]) -> dict[str, np.ndarray]:
 
 
 def unseen_vector(word: str, model: Model) -> np.ndarray | None:
-    """Return the vector of any word from its character n-grams; None where a model has none.
+    """Return the vector of a word outside the vocabulary, (dimensions,).
 
-    The mean of the vectors of its n-grams, as FastText defines it.
+    It is the mean of the vectors of the word's n-grams; None if the model or the word has none.
     """
     if "ngrams" not in model.tensors:
         return None

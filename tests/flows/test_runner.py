@@ -1,4 +1,4 @@
-"""`dvc repro` of one stage: output, failures, locks, time-outs."""
+"""`dvc repro` of one stage: output, failures, locks, time limits."""
 
 import subprocess
 import sys
@@ -7,19 +7,19 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows import repro
-from flows.repro import LockedError, ReproError, Repros
+from flows import runner
+from flows.runner import LockedError, ReproError, StageRunner
 
 
 def run(name: str, force: bool = False, timeout_minutes: float = 1) -> list[str]:
-    """Run a stage and return the lines that it and DVC wrote."""
+    """Run a stage and return the lines of output that pass the filter."""
     lines: list[str] = []
-    with Repros() as repros:
-        repros.run(name, force, timeout_minutes, lines.append)
+    with StageRunner() as stage_runner:
+        stage_runner.run(name, force, timeout_minutes, lines.append)
     return lines
 
 
-def test_the_output_is_the_command_and_the_stage_without_chatter(toy):
+def test_the_output_has_the_command_and_the_stages_lines_but_not_dvcs(toy):
     assert run("collect") == [
         "> python -m stages text.collect data/documents",
         "documents says hello",
@@ -31,25 +31,25 @@ def test_force_runs_an_unchanged_stage(done):
     assert done.started == ["documents"]
 
 
-def test_a_failure_is_told_in_the_stages_own_words(toy):
+def test_the_last_line_of_a_failed_stage_is_its_error(toy):
     toy.behave(documents="fail")
     with pytest.raises(ReproError, match=r"^text.collect: cannot write documents$"):
         run("collect")
 
 
-def test_a_failure_of_dvc_is_told_in_dvcs_words(toy):
+def test_a_failure_of_dvc_has_dvcs_message(toy):
     with pytest.raises(ReproError, match=r"failed to reproduce 'score': .*data/music"):
         run("score")
     assert toy.started == []
 
 
-def test_files_in_use_by_another_process_of_dvc_are_no_failure(toy, blocker):
+def test_files_in_use_by_another_dvc_process_are_not_a_failure(toy, blocker):
     with pytest.raises(LockedError):
         run("collect")
     assert toy.started == []
 
 
-def test_a_time_out_ends_the_whole_process_group(toy):
+def test_a_timeout_ends_the_whole_process_group(toy):
     toy.behave(documents="hang")
     with pytest.raises(ReproError, match=r"took longer than 0\.05 min and was stopped"):
         run("collect", timeout_minutes=0.05)
@@ -57,36 +57,36 @@ def test_a_time_out_ends_the_whole_process_group(toy):
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
-def test_nothing_starts_any_more_once_stopped(toy):
-    with Repros() as repros:
+def test_a_closed_runner_starts_nothing(toy):
+    with StageRunner() as closed:
         pass
     with pytest.raises(ReproError, match="stopped"):
-        repros.run("collect", False, 1, print)
+        closed.run("collect", False, 1, print)
     assert toy.started == []
 
 
-def test_a_stage_that_was_killed_is_told_with_its_signal(toy):
+def test_the_error_of_a_killed_stage_names_the_signal(toy):
     toy.behave(documents="die")
     with pytest.raises(ReproError, match=r"^killed by signal 9 \(SIGKILL\); .* memory runs out$"):
         run("collect")
 
 
-def test_a_killed_dvc_is_told_as_such(toy):
+def test_the_error_of_a_killed_dvc_says_so(toy):
     toy.behave(documents="kill dvc")
     with pytest.raises(ReproError, match=r"^its dvc repro was killed by signal 9 \(SIGKILL\)"):
         run("collect")
 
 
-def test_a_stage_that_does_not_heed_the_interrupt_is_killed(toy, monkeypatch):
-    monkeypatch.setattr(repro, "GRACE_SECONDS", 1)
-    toy.behave(documents="hold out")
+def test_a_stage_that_ignores_the_interrupt_is_killed(toy, monkeypatch):
+    monkeypatch.setattr(runner, "GRACE_SECONDS", 1)
+    toy.behave(documents="ignore interrupt")
     with pytest.raises(ReproError, match="was stopped"):
         run("collect", timeout_minutes=0.08)
     assert [event for _, event, _ in toy.journal] == ["starts"]
     assert not Path("data/documents").exists()
 
 
-def test_the_lock_of_the_repository_is_waited_for_longer_than_dvc_does_by_itself(toy):
+def test_a_stage_waits_for_the_repository_lock_longer_than_dvc_does_by_default(toy):
     hold = """
 import time
 from dvc.repo import Repo

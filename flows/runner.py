@@ -1,4 +1,4 @@
-"""`dvc repro` of single stages, each in a process group of its own."""
+"""`dvc repro` of single stages, each in its own process group."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-# What DVC says around the output of a stage; once per stage, it only hides what the stage says.
+# DVC's own lines around the output of a stage; once per stage, they would hide that output.
 CHATTER = re.compile(
     r"$|Running stage '|(Generating|Updating) lock file '|To track the changes with git, run:"
     r"|\tgit add |To enable auto staging, run:|\tdvc config core.autostage |Use `dvc push` to send"
@@ -23,28 +23,26 @@ GRACE_SECONDS = 5
 
 
 class ReproError(Exception):
-    """A stage failed; the message is the sentence it, or else DVC, ended with."""
+    """A stage failed; the message is the last line of the stage, or else of DVC."""
 
 
 class LockedError(Exception):
-    """Another process of DVC works on the same files; nothing was run."""
+    """Another DVC process uses the same files; nothing was run."""
 
 
-class Repros:
-    """The `dvc repro` that run now. Leaving its context stops them, so that none is orphaned."""
+class StageRunner:
+    """Runs stages by `dvc repro`; leaving its context stops them, so that none is orphaned."""
 
     def __init__(self) -> None:
-        """Start with none."""
         self._processes: set[subprocess.Popen] = set()
         self._closed = False
         self._lock = threading.Lock()
 
-    def __enter__(self) -> "Repros":
-        """Return itself."""
+    def __enter__(self) -> "StageRunner":
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop what still runs and let nothing start any more."""
+        """Stop the running stages and refuse to start more."""
         with self._lock:
             self._closed = True
             processes = list(self._processes)
@@ -53,17 +51,17 @@ class Repros:
     def run(
         self, name: str, force: bool, timeout_minutes: float, on_line: Callable[[str], None]
     ) -> None:
-        """Run `dvc repro --single-item NAME` to its end.
+        """Run `dvc repro --single-item NAME` and wait for it.
 
         Args:
-            name: The stage.
-            force: Run it although nothing changed.
-            timeout_minutes: After how long it is stopped.
-            on_line: Takes each line of its output as it comes.
+            name: name of the stage.
+            force: whether to run the stage even if it is unchanged.
+            timeout_minutes: time limit, minutes.
+            on_line: function called with each line of output.
 
         Raises:
-            ReproError: It failed or took too long.
-            LockedError: It did not begin.
+            ReproError: the stage failed or took too long.
+            LockedError: another DVC process uses the files of the stage.
         """
         process = self._start(name, force)
         timed_out = threading.Event()
@@ -74,7 +72,7 @@ class Repros:
 
         timer = threading.Timer(timeout_minutes * 60, stop)
         timer.start()
-        said = failure = ""
+        last_line = failure = ""
         status = 0
         try:
             with process:
@@ -83,8 +81,8 @@ class Repros:
                         failure = line
                     if failure and (exited := EXITED.search(line)):
                         status = int(exited[1])
-                    elif not failure and not CHATTER.match(line):  # what follows it is advice
-                        said = line
+                    elif not failure and not CHATTER.match(line):  # DVC's advice follows a failure
+                        last_line = line
                         on_line(line)
         finally:
             timer.cancel()
@@ -96,20 +94,20 @@ class Repros:
             raise ReproError(f"took longer than {timeout_minutes:g} min and was stopped")
         if LOCKED.search(failure):
             raise LockedError(failure)
-        if ending := _signal_of(status):
-            raise ReproError(f"killed by {ending}")
-        if ending := _signal_of(process.returncode):
-            raise ReproError(f"its dvc repro was killed by {ending}")
+        if cause := _describe_signal(status):
+            raise ReproError(f"killed by {cause}")
+        if cause := _describe_signal(process.returncode):
+            raise ReproError(f"its dvc repro was killed by {cause}")
         # The last line of the stage says more than "failed to run: COMMAND, exited with 1".
         if not failure or ": failed to run: " in failure:
-            failure = said or failure
+            failure = last_line or failure
         raise ReproError(failure)
 
     def _start(self, name: str, force: bool) -> subprocess.Popen:
-        # The lock of the whole repository is held for moments only: waiting for it is cheap,
-        # while failing to get it when a stage's work is done would throw that work away.
+        # DVC locks the whole repository only for moments, so waiting is cheap. Failing to get the
+        # lock after the stage has finished would throw its work away.
         command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", name]
-        # Stages start by `python`: this one, whether or not its environment is activated.
+        # `python` in a command is this interpreter, even if its environment is not activated.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         with self._lock:
             if self._closed:
@@ -121,7 +119,7 @@ class Repros:
                 stdin=subprocess.DEVNULL,
                 encoding="utf-8",
                 errors="replace",
-                # Unbuffered: lines come when they are written.
+                # Unbuffered, so that lines arrive as they are written.
                 env={**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"},
                 start_new_session=True,
             )
@@ -130,7 +128,7 @@ class Repros:
 
 
 def _stop(processes: list[subprocess.Popen]) -> None:
-    """Interrupt process groups as Ctrl-C does, then kill what is left of them."""
+    """Interrupt process groups as Ctrl-C does, then kill those that remain."""
     for process in processes:
         _signal(process, signal.SIGINT)
     for process in processes:
@@ -139,16 +137,19 @@ def _stop(processes: list[subprocess.Popen]) -> None:
         _signal(process, signal.SIGKILL)
 
 
-def _signal_of(status: int) -> str:
-    """Return which signal a process or, as shells put it, its child died of; "" for none."""
+def _describe_signal(status: int) -> str:
+    """Describe the signal that an exit status reports; "" for none.
+
+    The status is -n for a process that died of signal n, and 128 + n where a shell reports it.
+    """
     try:
-        number = signal.Signals(-status if status < 0 else status - 128)
+        signum = signal.Signals(-status if status < 0 else status - 128)
     except ValueError:
         return ""
-    because = "; the kernel does this when memory runs out" if number == signal.SIGKILL else ""
-    return f"signal {number.value} ({number.name}){because}"
+    hint = "; the kernel does this when memory runs out" if signum == signal.SIGKILL else ""
+    return f"signal {signum.value} ({signum.name}){hint}"
 
 
-def _signal(process: subprocess.Popen, number: signal.Signals) -> None:
+def _signal(process: subprocess.Popen, signum: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
+        os.killpg(process.pid, signum)
