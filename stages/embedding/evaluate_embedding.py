@@ -36,7 +36,7 @@ from stages.embedding.evaluation.prediction import (
     draw_cloze,
     likely_context,
 )
-from stages.embedding.evaluation.scores import score
+from stages.embedding.evaluation.scores import correlation, score
 from stages.embedding.evaluation.space import Space, nearest_neighbours, nearest_to_sums, space_of
 from stages.embedding.models.model import Model, read_model
 from stages.embedding.models.training_text import Vocabulary, read_vocabulary
@@ -98,10 +98,13 @@ def fit(model: Model) -> tuple[pa.Table, dict[str, float] | None]:
     dots += t["bias"][row] + t["context_bias"][column]
     logs = np.log(t["sample_count"].astype(np.float64))
     frequent = t["sample_count"] >= np.quantile(t["sample_count"], 0.9)
+    overall, tenth = (
+        correlation(dots[None, rows], logs[None, rows]).item() for rows in (slice(None), frequent)
+    )
     facts = {
         "counts": len(dots),
-        "correlation": _correlation(dots, logs),
-        "correlation_of_frequent_tenth": _correlation(dots[frequent], logs[frequent]),
+        "correlation": None if np.isnan(overall) else overall,
+        "correlation_of_frequent_tenth": None if np.isnan(tenth) else tenth,
     }
     shown = np.unique(np.linspace(0, len(dots) - 1, POINTS_SHOWN).astype(int))
     columns = [
@@ -111,10 +114,6 @@ def fit(model: Model) -> tuple[pa.Table, dict[str, float] | None]:
         dots[shown],
     ]
     return pa.table(columns, schema=GLOVE_FIT.schema), facts
-
-
-def _correlation(a: np.ndarray, b: np.ndarray) -> float | None:
-    return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) > 0 and np.ptp(b) > 0 else None
 
 
 def baselines(

@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stages.core import bootstrap
 from stages.core.checkpoint import Checkpoint
 from stages.core.command import Input, command
 from stages.core.errors import StageError
@@ -175,15 +176,15 @@ def per_frame(result: np.ndarray) -> float:
     return float(result[:, 0].sum() / result[:, 1].sum())
 
 
-def interval(result: np.ndarray, seed: int) -> list[float]:
+def interval(result: np.ndarray, seed: int) -> tuple[float, float]:
     """Return the 95 % interval of the nats per frame, from the result of `evaluate`.
 
     It is the percentile bootstrap (Efron 1979) over whole pieces, since the frames of a piece are
     not independent.
     """
-    draws = np.random.default_rng(seed).integers(len(result), size=(RESAMPLES, len(result)))
+    draws = bootstrap.resample(len(result), RESAMPLES, seed)
     totals = result[draws].sum(1)  # (resamples, 2)
-    return np.quantile(totals[:, 0] / totals[:, 1], [0.025, 0.975]).tolist()
+    return bootstrap.interval(totals[:, 0] / totals[:, 1])
 
 
 def frequencies(pieces: list[Tensor]) -> Tensor:

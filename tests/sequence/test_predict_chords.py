@@ -130,7 +130,7 @@ def test_nats_are_those_of_independent_pitches_whatever_the_padding():
 
 def test_interval_widens_with_how_unlike_pieces_are():
     like, unlike = np.tile([80.0, 10], (20, 1)), np.tile([[20.0, 10], [140.0, 10]], (10, 1))
-    assert interval(like, 1) == [8, 8]
+    assert interval(like, 1) == (8, 8)
     low, high = interval(unlike, 1)
     # 20 draws of 2 or 14 nats: a standard error of 6 / sqrt(20).
     assert [low, high] == pytest.approx([8 - 2.63, 8 + 2.63], abs=0.5)

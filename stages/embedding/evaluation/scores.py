@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from stages.core import bootstrap
 from stages.embedding.contracts import ACCURACY
 
 # A test with fewer items has no score.
@@ -32,14 +33,13 @@ def samples(items: pd.DataFrame, n: int, seed: int) -> np.ndarray:
     """
     target, prediction = items["target"].to_numpy(), items["prediction"].to_numpy()
     size = len(items)
-    draw = np.random.default_rng(seed).integers(0, size, (n, size))
-    rows = np.concatenate([np.arange(size)[None], draw])
+    rows = np.concatenate([np.arange(size)[None], bootstrap.resample(size, n, seed)])
     if items["measure"].iloc[0] == ACCURACY:
         return prediction[rows].mean(axis=1)
-    return _correlation(rankdata(target[rows], axis=1), rankdata(prediction[rows], axis=1))
+    return correlation(rankdata(target[rows], axis=1), rankdata(prediction[rows], axis=1))
 
 
-def _correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return Pearson's correlation of each row of `a` and `b`; NaN if one is constant."""
     a, b = (x - x.mean(axis=1, keepdims=True) for x in (a, b))
     norms = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
@@ -50,8 +50,7 @@ def interval(sampled: np.ndarray) -> Interval:
     """Return the score and its percentile interval, from the result of `samples`."""
     if np.isnan(sampled[0]):
         return NONE
-    low, high = np.nanpercentile(sampled[1:], [2.5, 97.5])
-    return Interval(float(sampled[0]), float(low), float(high))
+    return Interval(float(sampled[0]), *bootstrap.interval(sampled[1:]))
 
 
 def score(items: pd.DataFrame, n: int, seed: int) -> Interval:
