@@ -49,8 +49,8 @@ class Server:
         self._log = database.with_suffix(".log")
         # Two servers that set up the database at the same time would break it. The server inherits
         # the lock, because it outlives this process for a moment if this process is killed.
-        self._starts = database.with_suffix(".lock").open("w")
-        fcntl.flock(self._starts, fcntl.LOCK_EX)
+        self._lock = database.with_suffix(".lock").open("w")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}/api"
@@ -66,7 +66,7 @@ class Server:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                pass_fds=[self._starts.fileno()],
+                pass_fds=[self._lock.fileno()],
                 start_new_session=True,
             )
         atexit.register(self.stop)  # registered before Prefect's own handlers: runs after them
@@ -87,8 +87,8 @@ class Server:
                 )
             try:
                 with urllib.request.urlopen(f"{self.url}/health", timeout=START_SECONDS):
-                    fcntl.flock(self._starts, fcntl.LOCK_UN)
-                    self._starts.close()
+                    fcntl.flock(self._lock, fcntl.LOCK_UN)
+                    self._lock.close()
                 break
             except OSError:
                 time.sleep(0.05)
