@@ -21,14 +21,14 @@ from gensim.test.utils import datapath
 from threadpoolctl import threadpool_limits
 from tiny import ROOT, TINY, copy_project, set_params
 
-from benchmarks import chorales, embedding, pipeline, sequence, text
+from benchmarks import chorales, embedding, pipeline, project, sequence, text
 from benchmarks.pipeline import Cost, measure
-from stages.__main__ import run
-from stages.core.outputs import Outputs
+from stages.core.command import run
+from stages.core.contracts import Contract
 
 SMALL = {name: value for name, value in TINY.items() if name != "corpus"} | {
     "text.tokenize.min_count": 1,
-    "sequence.remember.gaps": [3],
+    "sequence.solve_adding_problem.gaps": [3],
     "sequence.classify_documents.epochs": 1,
 }
 
@@ -43,7 +43,6 @@ def in_process(folder: Path, *arguments: str) -> Cost:
     try:
         match arguments:
             case "-m", "stages", *words:
-                sys.argv = ["stages"]
                 assert run(words) == 0
             case ("-m", "dvc", "repro", *options) | ("-m", "flows", "everything", *options):
                 names = [word for word in options if not word.startswith("-")]
@@ -112,7 +111,7 @@ def place(tmp_path_factory):
     project = copy_project(place / "etude")
     set_params(project / "params.yaml", SMALL)
     params = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
-    for model in params["embedding"]["models"].values():
+    for model in params["embedding"]["train_embedding"].values():
         small = {"dimensions": 8, "epochs": 1, "buckets": 50}
         model.update({name: value for name, value in small.items() if name in model})
     params["corpus"] = "small"
@@ -125,12 +124,12 @@ def place(tmp_path_factory):
     commit(project)
     shutil.copy(place / "shared/data/imdb_sample.csv", project / "data/raw")
 
-    from stages.music.chorales import chorale_files
-
-    from stages.music import collect
+    from stages.music import collect_notes
+    from stages.music.notes.chorales import chorale_files
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(collect, "chorale_files", lambda: chorale_files()[40:60])
+        patch.setattr(Contract, "check", lambda self, path: {"success": True})
+        patch.setattr(collect_notes, "chorale_files", lambda: chorale_files()[40:60])
         in_process(project, "-m", "dvc", "repro", "train_embedding@skipgram")
         in_process(project, "-m", "dvc", "repro", "collect_notes")
     return place
@@ -139,23 +138,18 @@ def place(tmp_path_factory):
 @pytest.fixture
 def benchmark(place, monkeypatch, capsys):
     """Run a benchmark's program on the small project; returns what it prints."""
-    project = place / "etude"
     values = {
-        "ROOT": project,
+        "ROOT": place / "etude",
         "SHARED": place / "shared/data",
-        "DATA": project / "data",
-        "COSTS": project / "reports/costs/embedding.csv",
-        "DICTIONARY": project / "conf/korean_words.tsv",
-        "TOKENIZE": text.TOKENIZE,
-        "PARAMS": yaml.safe_load((project / "params.yaml").read_text())["sequence"],
+        "COSTS": place / "etude/reports/costs/embedding.csv",
         "measure": in_process,
     }
-    for module in (text, embedding, sequence, pipeline):
-        for name, value in values.items():
-            if hasattr(module, name):
-                monkeypatch.setattr(module, name, value)
+    for module in (text, embedding, sequence, pipeline, project):
+        for name in values.keys() & vars(module).keys():
+            monkeypatch.setattr(module, name, values[name])
+    project.commands.cache_clear()
     # Some benchmarks leave the checks out of what they measure.
-    monkeypatch.setattr(Outputs, "_check", Outputs._check)
+    monkeypatch.setattr(Contract, "check", Contract.check)
 
     def go(module, *arguments):
         monkeypatch.setattr(sys, "argv", ["benchmark", *arguments])
@@ -213,19 +207,19 @@ def test_sequence(benchmark):
             sequence, "language_model", "--seconds", "0.2", "--rates", "0.004", *options
         )
         assert len(re.findall(r"validation perplexity +\d", printed)) == 2
-    printed = benchmark(sequence, "remember", "--gap", "4")
-    assert re.findall(r"remember@(\w+) +gap 4", printed) == SMALL["sequence.cells"]
+    printed = benchmark(sequence, "adding_problem", "--gap", "4")
+    assert re.findall(r"solve_adding_problem@(\w+) +gap 4", printed) == SMALL["sequence.cells"]
     printed = benchmark(sequence, "chords")
     assert re.findall(r"predict_chords@(\w+) +nats", printed) == SMALL["sequence.cells"]
-    printed = benchmark(sequence, "stages", "--start", "remember@rnn")
-    assert re.search(r"remember@rnn .* steps/s", printed)
+    printed = benchmark(sequence, "stages", "--start", "solve_adding_problem@rnn")
+    assert re.search(r"solve_adding_problem@rnn .* steps/s", printed)
 
 
 def test_sequence_on_files_beside_the_project(benchmark):
     printed = benchmark(sequence, "digits", "--cells", "rnn")
     assert re.search(r"read_digits@rnn +accuracy 0\.\d+ .* of 40,", printed)
     printed = benchmark(sequence, "documents", "nsmc_sample.tsv", "--cells", "rnn")
-    for model in ("majority", "tf_idf", "classify_documents@rnn"):
+    for model in ("majority", "tf_idf", "with_log_count_ratios", "without_log_count_ratios"):
         assert re.search(rf"^  {model} +accuracy [01]\.\d+ \(", printed, re.M)
 
 
