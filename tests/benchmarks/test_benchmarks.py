@@ -1,6 +1,7 @@
 """Every benchmark runs at its smallest size: to its end, with the figures that README quotes."""
 
 import csv
+import functools
 import gzip
 import os
 import re
@@ -10,8 +11,10 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import Executor, Future
 from pathlib import Path
 
+import kiwipiepy
 import numpy as np
 import pytest
 import yaml
@@ -23,6 +26,8 @@ from tiny import ROOT, TINY, copy_project, set_params
 
 from benchmarks import chorales, embedding, pipeline, project, sequence, text
 from benchmarks.pipeline import Cost, measure
+from benchmarks.project import commands
+from stages.core import parallel
 from stages.core.command import run
 from stages.core.contracts import Contract
 
@@ -64,6 +69,18 @@ def in_process(folder: Path, *arguments: str) -> Cost:
     return Cost(seconds, seconds, 1.0)
 
 
+class Here(Executor):
+    """An executor that works in this process at once."""
+
+    def __init__(self, *_, **__):
+        super().__init__()
+
+    def submit(self, function, *arguments):
+        future = Future()
+        future.set_result(function(*arguments))
+        return future
+
+
 def write_reviews(folder: Path) -> None:
     """Write files of the same forms as those in ../shared/data, small ones."""
     lines = Path(datapath("lee_background.cor")).read_text(encoding="utf-8").splitlines()
@@ -96,9 +113,16 @@ def commit(project: Path) -> None:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """As `python -m stages` has it: small arrays are not worth the threads of a busy machine."""
-    with threadpool_limits(1):
+def quick():
+    """What takes seconds at every size is done once, or left to the tests of the stages.
+
+    That is loading Kiwi, starting workers and importing Great Expectations. One thread is what
+    `python -m stages` has: small arrays are not worth the threads of a busy machine.
+    """
+    with threadpool_limits(1), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kiwipiepy, "Kiwi", functools.cache(kiwipiepy.Kiwi))
+        patch.setattr(parallel, "ProcessPoolExecutor", Here)
+        patch.setattr(Contract, "check", lambda self, path: {"success": True})
         yield
 
 
@@ -128,10 +152,10 @@ def place(tmp_path_factory):
     from stages.music.notes.chorales import chorale_files
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Contract, "check", lambda self, path: {"success": True})
         patch.setattr(collect_notes, "chorale_files", lambda: chorale_files()[40:60])
         in_process(project, "-m", "dvc", "repro", "train_embedding@skipgram")
         in_process(project, "-m", "dvc", "repro", "collect_notes")
+    commands.cache_clear()  # those of the real project
     return place
 
 
@@ -147,9 +171,7 @@ def benchmark(place, monkeypatch, capsys):
     for module in (text, embedding, sequence, pipeline, project):
         for name in values.keys() & vars(module).keys():
             monkeypatch.setattr(module, name, values[name])
-    project.commands.cache_clear()
-    # Some benchmarks leave the checks out of what they measure.
-    monkeypatch.setattr(Contract, "check", Contract.check)
+    monkeypatch.setattr(Contract, "check", Contract.check)  # which a benchmark replaces
 
     def go(module, *arguments):
         monkeypatch.setattr(sys, "argv", ["benchmark", *arguments])
