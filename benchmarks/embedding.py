@@ -30,7 +30,7 @@ from benchmarks.project import (
     run_stage,
     write_corpus,
 )
-from benchmarks.text import KEEP_COPIES, STAGES, write_distinct, write_english
+from benchmarks.text import ENGLISH, KEEP_COPIES, STAGES, write_distinct, write_english
 
 COSTS = ROOT / "reports" / "costs" / "embedding.csv"
 GENSIM = ("cbow", "skipgram", "fasttext")
@@ -42,6 +42,7 @@ def corpus(
 ) -> Iterator[Path]:
     """Yield a folder with tokens and vocabulary of reviews, and with changed parameters."""
     with project({**KEEP_COPIES, **changes}) as folder:
+        write_corpus(folder, "english", **ENGLISH)
         write = write_distinct if distinct else write_english
         write(folder, megabytes)
         for name in STAGES:

@@ -305,11 +305,9 @@ def digits(cells: list[str]) -> None:
 def stages(start: str) -> None:
     """Every stage of the room with the default parameters, one after another."""
     total = 0.0
-    in_room = [name for name, command in commands().items() if command[2].startswith("sequence.")]
+    names = [name for name, command in commands().items() if command[2].startswith("sequence.")]
     with project({}, *ROOMS) as folder:
-        for name in in_room:
-            if not name.startswith(start):
-                continue
+        for name in (name for name in names if name.startswith(start)):
             cost = run_stage(folder, name)
             total += cost.cpu_s
             seen = steps_seen(metrics_of(folder, name))

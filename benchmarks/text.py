@@ -1,7 +1,7 @@
 """Measure the text room against NLTK and Kiwi, in memory, in time and by processes.
 
 `python -m benchmarks.text english` (or `korean`, `memory`, `workers`) measures on the reviews in
-../shared/data; `--megabytes` says how large the corpora are that are made of them.
+../shared/data; `--megabytes` is the size of the corpora that are made of them.
 """
 
 import argparse
@@ -20,9 +20,10 @@ from benchmarks.pipeline import measure
 from benchmarks.project import SHARED, change_params, commands, project, run_stage, write_corpus
 
 SAMPLE_CHARACTERS = 20_000_000
-# Documents that are copies of each other have to stay.
+# A corpus of repeated reviews keeps its size.
 KEEP_COPIES = {"text.collect": {"duplicates": "keep"}}
 STAGES = ("collect", "tokenize")
+ENGLISH = {"path": "reviews.csv", "id_column": "id"}
 
 
 def reviews() -> list[dict[str, str]]:
@@ -33,9 +34,9 @@ def reviews() -> list[dict[str, str]]:
 
 
 def write_english(folder: Path, megabytes: float) -> int:
-    """Make a corpus of the reviews, repeated with other ids; return the number of characters."""
+    """Write the reviews, repeated with other ids, as CSV; return the number of characters."""
     rows, written, copy = reviews(), 0, 0
-    with (folder / "data/raw/reviews.csv").open("w", newline="", encoding="utf-8") as file:
+    with (folder / "data/raw" / ENGLISH["path"]).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "split", "label", "text"])
         while written < megabytes * 1e6:
@@ -45,12 +46,11 @@ def write_english(folder: Path, megabytes: float) -> int:
                 if written >= megabytes * 1e6:
                     break
             copy += 1
-    write_corpus(folder, "english", path="reviews.csv", id_column="id", split_column="split")
     return written
 
 
 def write_distinct(folder: Path, megabytes: float) -> None:
-    """Make a corpus of documents of twelve sentences each, drawn from all reviews."""
+    """Write documents of twelve sentences each, drawn from all reviews, as CSV."""
     import pyarrow as pa
 
     from stages.text.tokens.english import Tokenizer
@@ -58,14 +58,13 @@ def write_distinct(folder: Path, megabytes: float) -> None:
     texts = pa.array([" ".join(row["text"].replace("<br />", " ").split()) for row in reviews()])
     sentences = [s for text in Tokenizer(True, True).sentences(texts) for s in text]
     draw, written, number = random.Random(1), 0, 0
-    with (folder / "data/raw/reviews.csv").open("w", newline="", encoding="utf-8") as file:
+    with (folder / "data/raw" / ENGLISH["path"]).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "text"])
         while written < megabytes * 1e6:
             text = " ".join(draw.choices(sentences, k=12))
             writer.writerow([number, text])
             number, written = number + 1, written + len(text)
-    write_corpus(folder, "english", path="reviews.csv", id_column="id")
 
 
 # Stages in one process, without what does not grow with the text: starting Python and importing
@@ -81,8 +80,9 @@ if __name__ == "__main__":
     seconds = []
     for _, _, stage, *options in map(shlex.split, commands):
         main = importlib.import_module(f"stages.{stage}").main
+        arguments = parse(stage, options)
         start = getattr(time, clock)()
-        main(**parse(stage, options))
+        main(**arguments)
         seconds.append(getattr(time, clock)() - start)
     print(*seconds, file=open("seconds.txt", "w"))
 """
@@ -92,7 +92,7 @@ def work_seconds(folder: Path, clock: str, *names: str) -> list[float]:
     """Return the seconds of each stage's own work, by a clock of the module `time`."""
     # In a file, so that worker processes can import it.
     (folder / "work.py").write_text(WORK)
-    os.sync()  # nothing is left to be written to the disk meanwhile
+    os.sync()  # what is still to be written to the disk would slow it down
     measure(folder, "work.py", clock, *(shlex.join(commands()[name]) for name in names))
     return [float(seconds) for seconds in (folder / "seconds.txt").read_text().split()]
 
@@ -102,6 +102,7 @@ def english(megabytes: float) -> None:
     from nltk.tokenize import TreebankWordTokenizer
 
     with project(KEEP_COPIES) as folder:
+        write_corpus(folder, "english", **ENGLISH, split_column="split")
         characters = write_english(folder, megabytes)
         texts, sampled = [], 0
         for row in reviews() * (1 + SAMPLE_CHARACTERS // 6_000_000):
@@ -133,9 +134,9 @@ def korean(copies: int) -> None:
     lines *= copies
     texts = [line.split("\t")[1] for line in lines]
     with project({**KEEP_COPIES, "text.tokenize": {"workers": 2}}) as folder:
-        source = {"path": "reviews.tsv", "text_column": "document", "label_column": "label"}
+        columns = {"text_column": "document", "label_column": "label"}
+        write_corpus(folder, "korean", path="reviews.tsv", **columns)
         (folder / "data/raw/reviews.tsv").write_text("\n".join([head, *lines]), encoding="utf-8")
-        write_corpus(folder, "korean", **source)
         run_stage(folder, "collect")
         for turn in range(2):  # the other first in the second turn
             for who in ("kiwi", "ours") if turn == 0 else ("ours", "kiwi"):
@@ -161,6 +162,7 @@ def memory(megabytes: list[float]) -> None:
     """Peak memory and time of both stages on corpora of several sizes."""
     for size in megabytes:
         with project(KEEP_COPIES) as folder:
+            write_corpus(folder, "english", **ENGLISH, split_column="split")
             write_english(folder, size)
             for name in STAGES:
                 cost = run_stage(folder, name)
@@ -174,6 +176,7 @@ def workers(megabytes: float, rounds: int) -> None:
     The documents are distinct and duplicates are looked for, as by default.
     """
     with project({}) as folder:
+        write_corpus(folder, "english", **ENGLISH)
         write_distinct(folder, megabytes)
         tables = folder / "data/text"
         own, whole, contents = [], [], set()
