@@ -8,35 +8,45 @@ writes reports/costs/embedding.csv, which the report shows.
 import argparse
 import csv
 import json
-import os
 import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from benchmarks.pipeline import ROOT, clone, measure
-from benchmarks.text import SHARED, project, run_stages, write_distinct, write_english
+from benchmarks.project import (
+    SHARED,
+    change_params,
+    project,
+    read_params,
+    run_stage,
+    write_corpus,
+)
+from benchmarks.text import ENGLISH, KEEP_COPIES, STAGES, write_distinct, write_english
 
 COSTS = ROOT / "reports" / "costs" / "embedding.csv"
-TRAIN = "tokens.parquet vocabulary.parquet {0}/vectors.parquet {0}/model.safetensors {0}/check.json"
+GENSIM = ("cbow", "skipgram", "fasttext")
 
 
 @contextmanager
-def corpus(megabytes: float, distinct: bool = False):
-    """Yield a folder with tokens and vocabulary of reviews."""
-    with project("reviews.csv", "english", id_column="id") as folder:
+def corpus(
+    megabytes: float, changes: dict[str, dict[str, Any]], distinct: bool = False
+) -> Iterator[Path]:
+    """Yield a folder with tokens and vocabulary of reviews, and with changed parameters."""
+    with project({**KEEP_COPIES, **changes}) as folder:
+        write_corpus(folder, "english", **ENGLISH)
         write = write_distinct if distinct else write_english
-        write(folder / "raw" / "reviews.csv", megabytes)
-        run_stages(folder)
-        models = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["embedding"]
-        (folder / "params.yaml").write_text(yaml.safe_dump({"embedding": models}))
+        write(folder, megabytes)
+        for name in STAGES:
+            run_stage(folder, name)
         yield folder
 
 
@@ -44,8 +54,8 @@ def words_of(folder: Path):
     """Return the vocabulary and the training text."""
     from stages.embedding.models.training_text import TrainingText, read_vocabulary
 
-    vocabulary = read_vocabulary(folder / "vocabulary.parquet")
-    return vocabulary, TrainingText(folder / "tokens.parquet", vocabulary.words)
+    vocabulary = read_vocabulary(folder / "data/text/vocabulary.parquet")
+    return vocabulary, TrainingText(folder / "data/text/tokens.parquet", vocabulary.words)
 
 
 # The text as a list of documents from the same file, and gensim as its documentation calls it.
@@ -54,9 +64,9 @@ import sys, yaml, numpy as np
 import pyarrow.parquet as pq
 from gensim.models import FastText, Word2Vec
 name, target = sys.argv[1:]
-p = yaml.safe_load(open("params.yaml"))["embedding"]["models"][name]
-rows = pq.read_table("tokens.parquet", filters=[("split", "==", "train")])
-vocabulary = pq.read_table("vocabulary.parquet").slice(3)
+p = yaml.safe_load(open("params.yaml"))["embedding"]["train_embedding"][name]
+rows = pq.read_table("data/text/tokens.parquet", filters=[("split", "==", "train")])
+vocabulary = pq.read_table("data/text/vocabulary.parquet").slice(3)
 counts = dict(zip(vocabulary["token"].to_pylist(), vocabulary["count"].to_pylist()))
 documents = rows["tokens"].to_pylist()
 settings = dict(
@@ -76,19 +86,18 @@ np.save(target, model.wv[list(counts)])
 
 def against_gensim(megabytes: float, epochs: int | None) -> None:
     """The whole stage against a program that calls gensim, in turns, and whether vectors agree."""
-    with corpus(megabytes) as folder:
-        section = yaml.safe_load((folder / "params.yaml").read_text())
-        models = section["embedding"]["models"]
-        for name in ("cbow", "skipgram", "fasttext"):
-            models[name]["epochs"] = epochs or models[name]["epochs"]
-        (folder / "params.yaml").write_text(yaml.safe_dump(section))
+    changes = {f"embedding.train_embedding.{name}": {"epochs": epochs} for name in GENSIM}
+    with corpus(megabytes, changes if epochs else {}) as folder:
+        models = read_params(folder)["embedding"]["train_embedding"]
         _, text = words_of(folder)
         _, tokens = text.size()
         print(f"{tokens:,} tokens, one worker")
-        for name in ("cbow", "skipgram", "fasttext"):
-            ours = measure(folder, *_train(folder, name))
+        for name in GENSIM:
+            ours = run_stage(folder, f"train_embedding@{name}")
             theirs = measure(folder, "-c", DIRECT, name, "direct.npy")
-            vectors = pd.read_parquet(folder / name / "vectors.parquet")["vector"]
+            vectors = pd.read_parquet(
+                folder / f"data/embedding/train_embedding/{name}/vectors.parquet"
+            )["vector"]
             equal = np.array_equal(np.stack(vectors), np.load(folder / "direct.npy"))
             print(
                 f"{name}, {models[name]['epochs']} epochs: "
@@ -99,12 +108,6 @@ def against_gensim(megabytes: float, epochs: int | None) -> None:
                 f"{theirs.peak_mib:.0f} MiB",
                 flush=True,
             )
-
-
-def _train(folder: Path, name: str) -> list[str]:
-    (folder / name).mkdir(exist_ok=True)
-    section = f"embedding.models.{name}"
-    return ["-m", "stages", "embedding.train", *TRAIN.format(name).split(), "--params", section]
 
 
 def glove(megabytes: float) -> None:
@@ -120,7 +123,7 @@ def glove(megabytes: float) -> None:
     )
 
     window, dimensions, x_max, epochs = 5, 100, 100.0, 15
-    with corpus(megabytes) as folder:
+    with corpus(megabytes, {}) as folder:
         vocabulary, text = words_of(folder)
         _, tokens = text.size()
         n_words = len(vocabulary.words)
@@ -189,45 +192,38 @@ print(counts.nnz, file=open("counts.txt", "w"))
 
 def sparse(n_words: int, tokens: int) -> None:
     """Memory of counting for a large vocabulary, words drawn by Zipf's law."""
-    with tempfile.TemporaryDirectory() as temporary:
-        os.symlink(ROOT / "stages", Path(temporary, "stages"))
-        cost = measure(Path(temporary), "-c", SPARSE, str(n_words), str(tokens))
-        nnz = int(Path(temporary, "counts.txt").read_text())
+    with project({}) as folder:
+        cost = measure(folder, "-c", SPARSE, str(n_words), str(tokens))
+        nnz = int((folder / "counts.txt").read_text())
     print(f"{n_words:,} words, {tokens:,} tokens, window 10: {nnz:,} counts, "
           f"peak {cost.peak_mib:.0f} MiB, {cost.wall_s:.1f} s")  # fmt: skip
 
 
 def memory(megabytes: float) -> None:
     """Peak memory of training each model, one epoch where there are several."""
-    with corpus(megabytes, distinct=True) as folder:
-        section = yaml.safe_load((folder / "params.yaml").read_text())
-        models = section["embedding"]["models"]
-        for model in models.values():
-            if "epochs" in model:
-                model["epochs"] = 1
-        (folder / "params.yaml").write_text(yaml.safe_dump(section))
+    models = read_params(ROOT)["embedding"]["train_embedding"]
+    changes = {
+        f"embedding.train_embedding.{name}": {"epochs": 1}
+        for name, model in models.items()
+        if "epochs" in model
+    }
+    with corpus(megabytes, changes, distinct=True) as folder:
         vocabulary, text = words_of(folder)
         print(f"{megabytes:.0f} MB, {text.size()[1]:,} tokens, {len(vocabulary.words):,} words")
         for name in models:
-            cost = measure(folder, *_train(folder, name))
+            cost = run_stage(folder, f"train_embedding@{name}")
             print(f"{name:9} {cost.peak_mib:6.0f} MiB  {cost.wall_s:6.1f} s", flush=True)
 
 
 def costs() -> None:
     """Train each model on the corpus in data/text and write what it took."""
-    models = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["embedding"]
     collected = json.loads((ROOT / "reports/metrics/collect.json").read_text(encoding="utf-8"))
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        os.symlink(ROOT / "stages", folder / "stages")
-        shutil.copy(ROOT / "params.yaml", folder)
-        for name in ("tokens", "vocabulary"):
-            os.symlink(ROOT / f"data/text/{name}.parquet", folder / f"{name}.parquet")
+    with project({}, "text") as folder:
         _, text = words_of(folder)
         _, tokens = text.size()
         rows = []
-        for name, model in models["models"].items():
-            cost = measure(folder, *_train(folder, name))
+        for name, model in read_params(folder)["embedding"]["train_embedding"].items():
+            cost = run_stage(folder, f"train_embedding@{name}")
             rows.append(
                 {
                     "model": name,
@@ -245,6 +241,7 @@ def costs() -> None:
         writer.writerows(rows)
 
 
+# Reviews in ../shared/data: their language, their columns, and parameters of FastText for them.
 CORPORA = {
     "imdb_sample": ("imdb_sample.csv", "english", {"split_column": "split"}, {}),
     "nsmc_sample": (
@@ -255,21 +252,14 @@ CORPORA = {
 
 
 def corpora(names: list[str]) -> None:
-    """The room on English and on Korean reviews, each by one switch of the corpus."""
+    """The room on English and on Korean reviews."""
     for name in names:
         file, language, columns, fasttext = CORPORA[name]
         with tempfile.TemporaryDirectory() as temporary:
             folder = clone(Path(temporary, "etude"))
             shutil.copy(SHARED / file, folder / "data/raw")
-            described = {
-                "title": name, "licence": "-", "language": language, "min_words": 1,
-                "markup": "html", "sources": [{"path": file, "label_column": "label", **columns}],
-            }  # fmt: skip
-            (folder / f"conf/corpus/{name}.yaml").write_text(yaml.safe_dump(described))
-            params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
-            params["corpus"] = name
-            params["embedding"]["models"]["fasttext"] |= fasttext
-            (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+            write_corpus(folder, language, path=file, label_column="label", **columns)
+            change_params(folder, {"embedding.train_embedding.fasttext": fasttext})
             cost = measure(folder, "-m", "dvc", "repro", "compare_embeddings")
             metrics = folder / "reports/metrics/compare_embeddings.json"
             print(f"{name}: {cost.wall_s:.0f} s")
@@ -291,7 +281,7 @@ def main() -> None:
     parser.add_argument("--corpora", nargs="+", choices=list(CORPORA), default=list(CORPORA))
     args = parser.parse_args()
     if args.what not in ("costs", "sparse") and not SHARED.exists():
-        sys.exit(f"{SHARED} is not there: the reviews are not part of the project")
+        sys.exit(f"{SHARED} does not exist: the reviews are not part of the project")
     match args.what:
         # 35 MB of the reviews are 5 million training tokens.
         case "gensim":

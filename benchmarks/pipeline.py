@@ -64,6 +64,20 @@ def lock(folder: Path) -> dict:
         return {stage.name: locked[stage.name] for stage in repo.index.stages}
 
 
+# Every table of a finished stage, checked against its contract once more.
+CHECK = """
+import importlib, sys
+from pathlib import Path
+from typing import get_type_hints
+from stages.core.command import parse
+stage, *options = sys.argv[1:]
+hints = get_type_hints(importlib.import_module(f"stages.{stage}").main, include_extras=True)
+for name, path in parse(stage, options).items():
+    for contract in getattr(hints.get(name), "__metadata__", ()):
+        contract.check(Path(path))
+"""
+
+
 def overhead(folder: Path) -> dict[str, float]:
     """Return the processor seconds of all that is not a stage's own work, by kind.
 
@@ -73,22 +87,11 @@ def overhead(folder: Path) -> dict[str, float]:
     """
     costs = {"imports": 0.0, "validation": 0.0, "dvc": 0.0}
     for name, stage in lock(folder).items():
-        module = shlex.split(stage["cmd"])[3]
-        costs["imports"] += measure(folder, "-c", f"import stages.{module}").cpu_s
-        tables = [o["path"] for o in stage.get("outs", []) if o["path"].endswith(".parquet")]
-        if tables:
-            room = module.split(".")[0]
-            check = (
-                "from pathlib import Path\n"
-                "from stages.core.contracts import Contract\n"
-                f"import stages.{room}.contracts as m\n"
-                "known = {c.name: c for c in vars(m).values() if isinstance(c, Contract)}\n"
-                f"for path in map(Path, {tables}): known[path.stem].check(path)"
-            )
-            plain = check.rsplit("\n", 1)[0]
-            costs["validation"] += (
-                measure(folder, "-c", check).cpu_s - measure(folder, "-c", plain).cpu_s
-            )
+        module, *options = shlex.split(stage["cmd"])[3:]
+        imports = measure(folder, "-c", f"import stages.{module}").cpu_s
+        costs["imports"] += imports
+        if "--validation" in options:
+            costs["validation"] += measure(folder, "-c", CHECK, module, *options).cpu_s - imports
         costs["dvc"] += measure(folder, "-m", "dvc", "repro", "-q", "--single-item", name).cpu_s
     costs["prefect"] = measure(folder, "-m", "flows", "everything").cpu_s
     return costs

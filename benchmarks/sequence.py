@@ -8,14 +8,12 @@ the stages come from the last run, in data/; those of documents and digits from 
 import argparse
 import json
 import math
-import os
-import shlex
+import shutil
 import statistics
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +22,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
-import yaml
-from dvc.repo import Repo
 from torch import nn
 from torch.nn import functional
 
-from benchmarks.pipeline import ROOT, measure
-from benchmarks.text import SHARED
+from benchmarks.pipeline import ROOT
+from benchmarks.project import SHARED, commands, project, read_params, run_stage, write_corpus
 from stages.core.vocabulary import SPECIAL
 from stages.sequence import train_language_model
 from stages.sequence.language.model import LanguageModel
@@ -38,8 +34,8 @@ from stages.sequence.language.streams import TokenStreams, read_streams
 from stages.sequence.recurrent.cells import PeepholeLSTM, detach
 from stages.sequence.train_language_model import columns, read_vectors, surprisals, windows
 
-DATA = ROOT / "data"
-PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["sequence"]
+# Rooms whose results the stages read.
+ROOMS = ("text", "embedding", "music")
 
 
 def peephole(rounds: int) -> None:
@@ -133,7 +129,7 @@ def plain_perplexity(model: Plain, stream: np.ndarray) -> float:
 
 def last_streams(n_words: int | None) -> TokenStreams:
     """Return the token streams of the last run, with the `n_words` most frequent words if given."""
-    tokens, vocabulary = DATA / "text/tokens.parquet", DATA / "text/vocabulary.parquet"
+    tokens, vocabulary = ROOT / "data/text/tokens.parquet", ROOT / "data/text/vocabulary.parquet"
     if n_words is None:
         return read_streams(tokens, vocabulary)
     table = pq.read_table(tokens, columns=["split", "tokens"])
@@ -151,9 +147,9 @@ def language_model(seconds: float, n_words: int | None, rates: list[float]) -> N
     """Ours against a plain loop with full softmax: 2 layers of 200, batch 20, 35 steps."""
     streams = last_streams(n_words)
     vectors = read_vectors(
-        DATA / "embedding/train_embedding/skipgram/vectors.parquet", streams.words
+        ROOT / "data/embedding/train_embedding/skipgram/vectors.parquet", streams.words
     )
-    own = PARAMS["train_language_model"]
+    own = read_params(ROOT)["sequence"]["train_language_model"]
     text = columns(streams.splits["train"], 20)
     validation = streams.splits["validation"]
     print(f"{len(streams.words)} words, {seconds:.0f} s of training each, one thread")
@@ -198,35 +194,10 @@ def language_model(seconds: float, n_words: int | None, rates: list[float]) -> N
     print(f"ratio of tokens/s, to the fastest plain one: {speeds['ours'] / max(theirs):.2f}")
 
 
-@contextmanager
-def project(changes: dict[str, Any]) -> Iterator[Path]:
-    """Yield a folder like the project, with its inputs and other parameters, and no results."""
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        (folder / "data").mkdir()
-        rooms = [path for path in DATA.iterdir() if path.name != "sequence"]
-        for path in (ROOT / "stages", *rooms):
-            os.symlink(path, folder / path.relative_to(ROOT))
-        params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-        for name, values in changes.items():
-            params["sequence"][name].update(values)
-        (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-        yield folder
-
-
-def commands(start: str = "", rooms: Sequence[str] = ("sequence",)) -> dict[str, list[str]]:
-    """Return the arguments of Python for each stage of the rooms whose name begins with `start`."""
-    with Repo(str(ROOT)) as repo:
-        return {
-            stage.name: shlex.split(stage.cmd)[1:]
-            for stage in repo.index.stages
-            if any(f" {room}." in stage.cmd for room in rooms) and stage.name.startswith(start)
-        }
-
-
-def metrics_of(folder: Path, command: list[str]) -> dict[str, Any]:
+def metrics_of(folder: Path, name: str) -> dict[str, Any]:
     """Return the metrics that a stage has written."""
-    path = next(word for word in command if word.startswith("reports/metrics/"))
+    command = commands()[name]
+    path = command[command.index("--metrics") + 1]
     return json.loads((folder / path).read_text(encoding="utf-8"))
 
 
@@ -238,10 +209,11 @@ def steps_seen(metrics: dict[str, Any]) -> int:
 
 def adding_problem(gap: int) -> None:
     """The adding problem over one gap by each cell: the whole stage, start and checks included."""
-    with project({"solve_adding_problem": {"gaps": [gap]}}) as folder:
-        for name, command in commands("solve_adding_problem@").items():
-            cost = measure(folder, *command)
-            own = metrics_of(folder, command)["gaps"][str(gap)]
+    with project({"sequence.solve_adding_problem": {"gaps": [gap]}}) as folder:
+        for cell in read_params(folder)["sequence"]["cells"]:
+            name = f"solve_adding_problem@{cell}"
+            cost = run_stage(folder, name)
+            own = metrics_of(folder, name)["gaps"][str(gap)]
             print(
                 f"{name:28} gap {gap}: {cost.cpu_s:5.1f} s, {own['updates']:5} updates, "
                 f"mean squared error {own['mean_squared_error']:.4f}",
@@ -251,10 +223,11 @@ def adding_problem(gap: int) -> None:
 
 def chords() -> None:
     """Negative log-likelihood of the next chord by each cell, with the default parameters."""
-    with project({}) as folder:
-        for name, command in commands("predict_chords@").items():
-            cost = measure(folder, *command)
-            own = metrics_of(folder, command)
+    with project({}, *ROOMS) as folder:
+        for cell in read_params(folder)["sequence"]["cells"]:
+            name = f"predict_chords@{cell}"
+            cost = run_stage(folder, name)
+            own = metrics_of(folder, name)
             nats, (low, high) = own["nats_per_frame"], own["test_interval"]
             print(
                 f"{name:32} nats per frame: validation {nats['validation']:.3f}, "
@@ -288,30 +261,19 @@ REVIEWS: dict[str, tuple[str, dict[str, str], dict[str, Any]]] = {
 def documents(name: str, cells: list[str], morphemes: str) -> None:
     """Reviews from raw text to accuracy: baselines and each cell, against TF-IDF."""
     language, source, changes = REVIEWS[name]
-    changes = {"classify_documents": changes}
+    changes = {
+        "sequence.classify_documents": changes,
+        "text.tokenize.korean": {"morphemes": morphemes},
+    }
     with project(changes) as folder:
-        for room in ("text", "embedding"):
-            (folder / "data" / room).unlink(missing_ok=True)
-        (folder / "data/raw").unlink()
-        (folder / "data/raw").symlink_to(SHARED)
-        (folder / "conf/corpus").mkdir(parents=True)
-        (folder / "conf/korean_words.tsv").symlink_to(ROOT / "conf/korean_words.tsv")
-        corpus = {
-            "title": name, "licence": "-", "language": language, "min_words": 1, "markup": "html",
-            "sources": [{"path": name, **source}],
-        }  # fmt: skip
-        path = folder / "params.yaml"
-        params = yaml.safe_load(path.read_text(encoding="utf-8"))
-        params["text"]["tokenize"]["korean"]["morphemes"] = morphemes
-        path.write_text(yaml.safe_dump(params), encoding="utf-8")
-        (folder / f"conf/corpus/{params['corpus']}.yaml").write_text(yaml.safe_dump(corpus))
+        shutil.copy(SHARED / name, folder / "data/raw")
+        write_corpus(folder, language, path=name, **source)
         wanted = ["collect", "tokenize", "train_embedding@skipgram", "score_document_baselines"]
         wanted += [f"classify_documents@{cell}" for cell in cells]
-        known = commands(rooms=("text", "embedding", "sequence"))
         for stage in wanted:
-            cost = measure(folder, *known[stage])
+            cost = run_stage(folder, stage)
             print(f"{stage:34} {cost.cpu_s:6.1f} s of a processor", flush=True)
-            scored = metrics_of(folder, known[stage]) if "document" in stage else {}
+            scored = metrics_of(folder, stage) if "document" in stage else {}
             models = {k: v for k, v in scored.items() if isinstance(v, dict) and "accuracy" in v}
             for model, own in models.items():
                 low, high = own["accuracy_interval"]
@@ -326,14 +288,12 @@ def digits(cells: list[str]) -> None:
     """MNIST's test set: trained on 8,000 images (of which 500 validate), tested on 2,000."""
     changes = {"source": "mnist_t10k", "test_share": 0.2, "validation_share": 0.05,
                "batch_size": 64, "epochs": 20, "patience": 20}  # fmt: skip
-    with project({"read_digits": changes}) as folder:
-        (folder / "data/raw").unlink()
-        (folder / "data/raw").symlink_to(SHARED)
+    with project({"sequence.read_digits": changes}) as folder:
+        shutil.copytree(SHARED / "mnist_t10k", folder / "data/raw/mnist_t10k")
         for cell in cells:
             name = f"read_digits@{cell}"
-            command = commands(name)[name]
-            cost = measure(folder, *command)
-            own = metrics_of(folder, command)
+            cost = run_stage(folder, name)
+            own = metrics_of(folder, name)
             low, high = own["accuracy_interval"]
             print(
                 f"{name:28} accuracy {own['accuracy']:.4f} ({low:.4f} to {high:.4f}) of "
@@ -345,11 +305,12 @@ def digits(cells: list[str]) -> None:
 def stages(start: str) -> None:
     """Every stage of the room with the default parameters, one after another."""
     total = 0.0
-    with project({}) as folder:
-        for name, command in commands(start).items():
-            cost = measure(folder, *command)
+    names = [name for name, command in commands().items() if command[2].startswith("sequence.")]
+    with project({}, *ROOMS) as folder:
+        for name in (name for name in names if name.startswith(start)):
+            cost = run_stage(folder, name)
             total += cost.cpu_s
-            seen = steps_seen(metrics_of(folder, command))
+            seen = steps_seen(metrics_of(folder, name))
             print(
                 f"{name:36} {cost.wall_s:6.1f} s, {cost.cpu_s:6.1f} s of a processor, "
                 f"{seen / cost.cpu_s:9,.0f} steps/s, {cost.peak_mib:5.0f} MiB",
@@ -371,7 +332,7 @@ def main() -> None:
     gaps = whats.add_parser("adding_problem", help=adding_problem.__doc__)
     gaps.add_argument("--gap", type=int, default=100)
     whats.add_parser("chords", help=chords.__doc__)
-    cells = PARAMS["cells"]
+    cells = read_params(ROOT)["sequence"]["cells"]
     reviews = whats.add_parser("documents", help=documents.__doc__)
     reviews.add_argument("name", choices=list(REVIEWS))
     reviews.add_argument("--cells", nargs="+", choices=cells, default=cells)

@@ -1,7 +1,7 @@
 """Measure the text room against NLTK and Kiwi, in memory, in time and by processes.
 
 `python -m benchmarks.text english` (or `korean`, `memory`, `workers`) measures on the reviews in
-../shared/data; `--megabytes` says how large the corpora are that are made of them.
+../shared/data; `--megabytes` is the size of the corpora that are made of them.
 """
 
 import argparse
@@ -9,20 +9,21 @@ import csv
 import hashlib
 import os
 import random
+import shlex
+import shutil
 import statistics
 import sys
-import tempfile
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
-import yaml
+from benchmarks.pipeline import measure
+from benchmarks.project import SHARED, change_params, commands, project, run_stage, write_corpus
 
-from benchmarks.pipeline import ROOT, Cost, measure
-
-SHARED = ROOT.parent / "shared" / "data"
-DICTIONARY = ROOT / "conf" / "korean_words.tsv"
 SAMPLE_CHARACTERS = 20_000_000
+# A corpus of repeated reviews keeps its size.
+KEEP_COPIES = {"text.collect": {"duplicates": "keep"}}
+STAGES = ("collect", "tokenize")
+ENGLISH = {"path": "reviews.csv", "id_column": "id"}
 
 
 def reviews() -> list[dict[str, str]]:
@@ -32,10 +33,10 @@ def reviews() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def write_english(path: Path, megabytes: float) -> int:
+def write_english(folder: Path, megabytes: float) -> int:
     """Write the reviews, repeated with other ids, as CSV; return the number of characters."""
     rows, written, copy = reviews(), 0, 0
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with (folder / "data/raw" / ENGLISH["path"]).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "split", "label", "text"])
         while written < megabytes * 1e6:
@@ -48,7 +49,7 @@ def write_english(path: Path, megabytes: float) -> int:
     return written
 
 
-def write_distinct(path: Path, megabytes: float) -> None:
+def write_distinct(folder: Path, megabytes: float) -> None:
     """Write documents of twelve sentences each, drawn from all reviews, as CSV."""
     import pyarrow as pa
 
@@ -57,7 +58,7 @@ def write_distinct(path: Path, megabytes: float) -> None:
     texts = pa.array([" ".join(row["text"].replace("<br />", " ").split()) for row in reviews()])
     sentences = [s for text in Tokenizer(True, True).sentences(texts) for s in text]
     draw, written, number = random.Random(1), 0, 0
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with (folder / "data/raw" / ENGLISH["path"]).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "text"])
         while written < megabytes * 1e6:
@@ -66,80 +67,43 @@ def write_distinct(path: Path, megabytes: float) -> None:
             number, written = number + 1, written + len(text)
 
 
-@contextmanager
-def project(name: str, language: str, **source: str):
-    """Yield a folder with the parameters of the project and a corpus in `raw/NAME`."""
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        (folder / "raw").mkdir()
-        os.symlink(ROOT / "stages", folder / "stages")
-        params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["text"]
-        # What is made by repeating has to stay.
-        params["collect"]["duplicates"] = "keep"
-        set_params(folder, {"text": params})
-        corpus = {
-            "title": name, "licence": "-", "language": language, "min_words": 1, "markup": "html",
-            "sources": [{"path": name, **source}],
-        }  # fmt: skip
-        (folder / "corpus.yaml").write_text(yaml.safe_dump(corpus))
-        yield folder
-
-
-def set_params(folder: Path, params: dict) -> None:
-    """Write the parameters."""
-    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-
-
-COLLECT = "corpus.yaml raw documents.parquet collect.json checked.json --params text.collect"
-TOKENIZE = (
-    f"corpus.yaml {DICTIONARY} documents.parquet tokens.parquet vocabulary.parquet tokenize.json "
-    "checked.json --params text.tokenize"
-)
-
-
-def run_stages(folder: Path) -> tuple[Cost, Cost]:
-    """Run both stages as commands."""
-    first = measure(folder, "-m", "stages", "text.collect", *COLLECT.split())
-    return first, measure(folder, "-m", "stages", "text.tokenize", *TOKENIZE.split())
-
-
-# Both stages in one process, without what does not grow with the text: starting Python and
-# importing (measured apart), and Great Expectations.
+# Stages in one process, without what does not grow with the text: starting Python and importing
+# (measured apart), and Great Expectations.
 WORK = """
-import gc, sys, time
+import gc, importlib, shlex, sys, time
 gc.set_threshold(100_000)
-from stages.core.outputs import Outputs
-from stages.text import collect, tokenize
-Outputs._check = lambda self: None
-clock = getattr(time, sys.argv[3])
+from stages.core.command import parse
+from stages.core.contracts import Contract
+Contract.check = lambda self, path: {"success": True}
 if __name__ == "__main__":
-    start = clock()
-    collect.main(sys.argv[1].split())
-    middle = clock()
-    tokenize.main(sys.argv[2].split())
-    print(middle - start, clock() - middle, file=open("seconds.txt", "w"))
+    clock, *commands = sys.argv[1:]
+    seconds = []
+    for _, _, stage, *options in map(shlex.split, commands):
+        main = importlib.import_module(f"stages.{stage}").main
+        arguments = parse(stage, options)
+        start = getattr(time, clock)()
+        main(**arguments)
+        seconds.append(getattr(time, clock)() - start)
+    print(*seconds, file=open("seconds.txt", "w"))
 """
 
 
-def work_seconds(folder: Path, clock: str) -> tuple[float, float]:
-    """Return the seconds of both stages' own work, by a clock of the module `time`."""
+def work_seconds(folder: Path, clock: str, *names: str) -> list[float]:
+    """Return the seconds of each stage's own work, by a clock of the module `time`."""
     # In a file, so that worker processes can import it.
     (folder / "work.py").write_text(WORK)
-    # Each run begins alike: nothing to replace, nothing still to be written to the disk.
-    for table in folder.glob("*.parquet"):
-        table.unlink()
-    os.sync()
-    measure(folder, "work.py", COLLECT, TOKENIZE, clock)
-    first, second = (folder / "seconds.txt").read_text().split()
-    return float(first), float(second)
+    os.sync()  # what is still to be written to the disk would slow it down
+    measure(folder, "work.py", clock, *(shlex.join(commands()[name]) for name in names))
+    return [float(seconds) for seconds in (folder / "seconds.txt").read_text().split()]
 
 
 def english(megabytes: float) -> None:
     """Raw text to tokens.parquet on one core, against NLTK's tokenizer alone."""
     from nltk.tokenize import TreebankWordTokenizer
 
-    with project("reviews.csv", "english", id_column="id", split_column="split") as folder:
-        characters = write_english(folder / "raw" / "reviews.csv", megabytes)
+    with project(KEEP_COPIES) as folder:
+        write_corpus(folder, "english", **ENGLISH, split_column="split")
+        characters = write_english(folder, megabytes)
         texts, sampled = [], 0
         for row in reviews() * (1 + SAMPLE_CHARACTERS // 6_000_000):
             texts.append(row["text"])
@@ -151,8 +115,8 @@ def english(megabytes: float) -> None:
         for text in texts:
             nltk.tokenize(text)
         theirs = (time.process_time() - start) * characters / sampled
-        first, second = work_seconds(folder, "process_time")
-        whole = sum(cost.cpu_s for cost in run_stages(folder))
+        first, second = work_seconds(folder, "process_time", *STAGES)
+        whole = sum(run_stage(folder, name).cpu_s for name in STAGES)
     print(f"{characters / 1e6:.0f} million characters of English, processor seconds on one core")
     print(f"NLTK's tokenizer:             {theirs:7.1f}  (measured on {sampled / 1e6:.0f} million)")
     print(f"collect, own work:            {first:7.1f}")
@@ -166,24 +130,14 @@ def korean(copies: int) -> None:
     """Documents to tokens.parquet with two threads, against Kiwi's own batch with two."""
     from kiwipiepy import Kiwi
 
-    lines = (SHARED / "nsmc_sample.tsv").read_text(encoding="utf-8").splitlines()
-    with project("reviews.tsv", "korean", text_column="document", label_column="label") as folder:
-        body = [line for _ in range(copies) for line in lines[1:]]
-        (folder / "raw" / "reviews.tsv").write_text("\n".join([lines[0], *body]), encoding="utf-8")
-        params = yaml.safe_load((folder / "params.yaml").read_text())
-        params["text"]["tokenize"]["workers"] = 2
-        set_params(folder, params)
-        measure(folder, "-m", "stages", "text.collect", *COLLECT.split())
-        code = (
-            "import sys, time\n"
-            "from stages.core.outputs import Outputs\n"
-            "from stages.text import tokenize\n"
-            "Outputs._check = lambda self: None\n"
-            "start = time.perf_counter()\n"
-            "tokenize.main(sys.argv[1].split())\n"
-            "print(time.perf_counter() - start, file=open('seconds.txt', 'w'))\n"
-        )
-        texts = [line.split("\t")[1] for line in body]
+    head, *lines = (SHARED / "nsmc_sample.tsv").read_text(encoding="utf-8").splitlines()
+    lines *= copies
+    texts = [line.split("\t")[1] for line in lines]
+    with project({**KEEP_COPIES, "text.tokenize": {"workers": 2}}) as folder:
+        columns = {"text_column": "document", "label_column": "label"}
+        write_corpus(folder, "korean", path="reviews.tsv", **columns)
+        (folder / "data/raw/reviews.tsv").write_text("\n".join([head, *lines]), encoding="utf-8")
+        run_stage(folder, "collect")
         for turn in range(2):  # the other first in the second turn
             for who in ("kiwi", "ours") if turn == 0 else ("ours", "kiwi"):
                 if who == "kiwi":
@@ -193,14 +147,13 @@ def korean(copies: int) -> None:
                         pass
                     theirs = time.perf_counter() - start
                 else:
-                    measure(folder, "-c", code, TOKENIZE)
-                    ours = float((folder / "seconds.txt").read_text())
+                    (ours,) = work_seconds(folder, "perf_counter", "tokenize")
             print(
                 f"{len(texts)} reviews, two threads, the model's loading included: "
                 f"Kiwi {theirs:.1f} s, documents to tokens.parquet {ours:.1f} s, "
                 f"ratio {theirs / ours:.2f}"
             )
-        whole = measure(folder, "-m", "stages", "text.tokenize", *TOKENIZE.split())
+        whole = run_stage(folder, "tokenize")
         print(f"the whole stage with start and checks: {whole.wall_s:.1f} s, "
               f"ratio {theirs / whole.wall_s:.2f}, {whole.peak_mib:.0f} MiB")  # fmt: skip
 
@@ -208,9 +161,11 @@ def korean(copies: int) -> None:
 def memory(megabytes: list[float]) -> None:
     """Peak memory and time of both stages on corpora of several sizes."""
     for size in megabytes:
-        with project("reviews.csv", "english", id_column="id", split_column="split") as folder:
-            write_english(folder / "raw" / "reviews.csv", size)
-            for name, cost in zip(("collect", "tokenize"), run_stages(folder), strict=True):
+        with project(KEEP_COPIES) as folder:
+            write_corpus(folder, "english", **ENGLISH, split_column="split")
+            write_english(folder, size)
+            for name in STAGES:
+                cost = run_stage(folder, name)
                 print(f"{size:6.0f} MB  {name:9} {cost.peak_mib:6.0f} MiB  {cost.wall_s:6.1f} s",
                       flush=True)  # fmt: skip
 
@@ -220,26 +175,22 @@ def workers(megabytes: float, rounds: int) -> None:
 
     The documents are distinct and duplicates are looked for, as by default.
     """
-    with project("reviews.csv", "english", id_column="id") as folder:
-        write_distinct(folder / "raw" / "reviews.csv", megabytes)
-        params = yaml.safe_load((folder / "params.yaml").read_text())
-        params["text"]["collect"]["duplicates"] = "drop"
-
-        def use(n: int) -> None:
-            for section in ("collect", "tokenize"):
-                params["text"][section]["workers"] = n
-            set_params(folder, params)
-
+    with project({}) as folder:
+        write_corpus(folder, "english", **ENGLISH)
+        write_distinct(folder, megabytes)
+        tables = folder / "data/text"
         own, whole, contents = [], [], set()
         for turn in range(rounds):
             seconds, stages = {}, {}
             for n in (1, 2) if turn % 2 == 0 else (2, 1):
-                use(n)
-                seconds[n] = work_seconds(folder, "perf_counter")
-                stages[n] = [cost.wall_s for cost in run_stages(folder)]
-                written = ("documents.parquet", "tokens.parquet", "vocabulary.parquet")
+                change_params(folder, {f"text.{name}": {"workers": n} for name in STAGES})
+                # Each run begins alike, with no table to replace.
+                shutil.rmtree(tables, ignore_errors=True)
+                seconds[n] = work_seconds(folder, "perf_counter", *STAGES)
+                stages[n] = [run_stage(folder, name).wall_s for name in STAGES]
+                written = sorted(tables.glob("*.parquet"))
                 contents.add(
-                    tuple(hashlib.sha256((folder / f).read_bytes()).digest() for f in written)
+                    tuple(hashlib.sha256(table.read_bytes()).digest() for table in written)
                 )
             own.append(sum(seconds[1]) / sum(seconds[2]))
             whole.append(sum(stages[1]) / sum(stages[2]))
@@ -263,7 +214,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="of workers")
     args = parser.parse_args()
     if not SHARED.exists():
-        sys.exit(f"{SHARED} is not there: the reviews are not part of the project")
+        sys.exit(f"{SHARED} does not exist: the reviews are not part of the project")
     match args.what:
         case "english":
             for size in args.megabytes or [6.5, 100]:

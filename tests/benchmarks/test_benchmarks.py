@@ -1,6 +1,7 @@
 """Every benchmark runs at its smallest size: to its end, with the figures that README quotes."""
 
 import csv
+import functools
 import gzip
 import os
 import re
@@ -10,8 +11,10 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import Executor, Future
 from pathlib import Path
 
+import kiwipiepy
 import numpy as np
 import pytest
 import yaml
@@ -21,14 +24,16 @@ from gensim.test.utils import datapath
 from threadpoolctl import threadpool_limits
 from tiny import ROOT, TINY, copy_project, set_params
 
-from benchmarks import chorales, embedding, pipeline, sequence, text
+from benchmarks import chorales, embedding, pipeline, project, sequence, text
 from benchmarks.pipeline import Cost, measure
-from stages.__main__ import run
-from stages.core.outputs import Outputs
+from benchmarks.project import commands
+from stages.core import parallel
+from stages.core.command import run
+from stages.core.contracts import Contract
 
 SMALL = {name: value for name, value in TINY.items() if name != "corpus"} | {
     "text.tokenize.min_count": 1,
-    "sequence.remember.gaps": [3],
+    "sequence.solve_adding_problem.gaps": [3],
     "sequence.classify_documents.epochs": 1,
 }
 
@@ -43,7 +48,6 @@ def in_process(folder: Path, *arguments: str) -> Cost:
     try:
         match arguments:
             case "-m", "stages", *words:
-                sys.argv = ["stages"]
                 assert run(words) == 0
             case ("-m", "dvc", "repro", *options) | ("-m", "flows", "everything", *options):
                 names = [word for word in options if not word.startswith("-")]
@@ -63,6 +67,18 @@ def in_process(folder: Path, *arguments: str) -> Cost:
         sys.argv = argv
     seconds = time.perf_counter() - start
     return Cost(seconds, seconds, 1.0)
+
+
+class Here(Executor):
+    """An executor that works in this process at once."""
+
+    def __init__(self, *_, **__):
+        super().__init__()
+
+    def submit(self, function, *arguments):
+        future = Future()
+        future.set_result(function(*arguments))
+        return future
 
 
 def write_reviews(folder: Path) -> None:
@@ -97,9 +113,16 @@ def commit(project: Path) -> None:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """As `python -m stages` has it: small arrays are not worth the threads of a busy machine."""
-    with threadpool_limits(1):
+def quick():
+    """What takes seconds at every size is done once, or left to the tests of the stages.
+
+    That is loading Kiwi, starting workers and importing Great Expectations. One thread is what
+    `python -m stages` has: small arrays are not worth the threads of a busy machine.
+    """
+    with threadpool_limits(1), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kiwipiepy, "Kiwi", functools.cache(kiwipiepy.Kiwi))
+        patch.setattr(parallel, "ProcessPoolExecutor", Here)
+        patch.setattr(Contract, "check", lambda self, path: {"success": True})
         yield
 
 
@@ -112,7 +135,7 @@ def place(tmp_path_factory):
     project = copy_project(place / "etude")
     set_params(project / "params.yaml", SMALL)
     params = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
-    for model in params["embedding"]["models"].values():
+    for model in params["embedding"]["train_embedding"].values():
         small = {"dimensions": 8, "epochs": 1, "buckets": 50}
         model.update({name: value for name, value in small.items() if name in model})
     params["corpus"] = "small"
@@ -125,37 +148,30 @@ def place(tmp_path_factory):
     commit(project)
     shutil.copy(place / "shared/data/imdb_sample.csv", project / "data/raw")
 
-    from stages.music.chorales import chorale_files
-
-    from stages.music import collect
+    from stages.music import collect_notes
+    from stages.music.notes.chorales import chorale_files
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(collect, "chorale_files", lambda: chorale_files()[40:60])
+        patch.setattr(collect_notes, "chorale_files", lambda: chorale_files()[40:60])
         in_process(project, "-m", "dvc", "repro", "train_embedding@skipgram")
         in_process(project, "-m", "dvc", "repro", "collect_notes")
+    commands.cache_clear()  # those of the real project
     return place
 
 
 @pytest.fixture
 def benchmark(place, monkeypatch, capsys):
     """Run a benchmark's program on the small project; returns what it prints."""
-    project = place / "etude"
     values = {
-        "ROOT": project,
+        "ROOT": place / "etude",
         "SHARED": place / "shared/data",
-        "DATA": project / "data",
-        "COSTS": project / "reports/costs/embedding.csv",
-        "DICTIONARY": project / "conf/korean_words.tsv",
-        "TOKENIZE": text.TOKENIZE,
-        "PARAMS": yaml.safe_load((project / "params.yaml").read_text())["sequence"],
+        "COSTS": place / "etude/reports/costs/embedding.csv",
         "measure": in_process,
     }
-    for module in (text, embedding, sequence, pipeline):
-        for name, value in values.items():
-            if hasattr(module, name):
-                monkeypatch.setattr(module, name, value)
-    # Some benchmarks leave the checks out of what they measure.
-    monkeypatch.setattr(Outputs, "_check", Outputs._check)
+    for module in (text, embedding, sequence, pipeline, project):
+        for name in values.keys() & vars(module).keys():
+            monkeypatch.setattr(module, name, values[name])
+    monkeypatch.setattr(Contract, "check", Contract.check)  # which a benchmark replaces
 
     def go(module, *arguments):
         monkeypatch.setattr(sys, "argv", ["benchmark", *arguments])
@@ -213,19 +229,19 @@ def test_sequence(benchmark):
             sequence, "language_model", "--seconds", "0.2", "--rates", "0.004", *options
         )
         assert len(re.findall(r"validation perplexity +\d", printed)) == 2
-    printed = benchmark(sequence, "remember", "--gap", "4")
-    assert re.findall(r"remember@(\w+) +gap 4", printed) == SMALL["sequence.cells"]
+    printed = benchmark(sequence, "adding_problem", "--gap", "4")
+    assert re.findall(r"solve_adding_problem@(\w+) +gap 4", printed) == SMALL["sequence.cells"]
     printed = benchmark(sequence, "chords")
     assert re.findall(r"predict_chords@(\w+) +nats", printed) == SMALL["sequence.cells"]
-    printed = benchmark(sequence, "stages", "--start", "remember@rnn")
-    assert re.search(r"remember@rnn .* steps/s", printed)
+    printed = benchmark(sequence, "stages", "--start", "solve_adding_problem@rnn")
+    assert re.search(r"solve_adding_problem@rnn .* steps/s", printed)
 
 
 def test_sequence_on_files_beside_the_project(benchmark):
     printed = benchmark(sequence, "digits", "--cells", "rnn")
     assert re.search(r"read_digits@rnn +accuracy 0\.\d+ .* of 40,", printed)
     printed = benchmark(sequence, "documents", "nsmc_sample.tsv", "--cells", "rnn")
-    for model in ("majority", "tf_idf", "classify_documents@rnn"):
+    for model in ("majority", "tf_idf", "with_log_count_ratios", "without_log_count_ratios"):
         assert re.search(rf"^  {model} +accuracy [01]\.\d+ \(", printed, re.M)
 
 

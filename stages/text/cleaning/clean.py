@@ -84,7 +84,9 @@ def _unescaped(text: str, lost_ampersand: re.Pattern[str]) -> str:
             text = _ADDRESS.sub(lambda address: _NAME_IN_ADDRESS.sub("&amp;", address[0]), text)
     if "#39;" in text:
         text = _LOST_APOSTROPHE.sub("'", text)
-    return html.unescape(lost_ampersand.sub("&", text))
+    if ";" in text:
+        text = lost_ampersand.sub("&", text)
+    return html.unescape(text)
 
 
 def without_escaped_html(text: str) -> str:

@@ -35,6 +35,7 @@ _APOSTROPHE = re.compile(rb"[A-Za-z]\x92[A-Za-z]")
 _SYLLABLE = re.compile("[가-힣]")
 _FIRST_WIDE = "\u0800"  # from here on, a character takes three bytes of UTF-8
 _REPLACEMENT = "\ufffd".encode()
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
 
 # A callback for lines with a problem: reason, number of the first line, number of lines, message.
 Note = Callable[[str, int, int, str], None]
@@ -181,7 +182,7 @@ def _lines(
     first, starts_line = 1, True
     note = _once(note)
     for block in _whole_lines(blocks):
-        if codecs.BOM_UTF8 in block:
+        if _contains(block, codecs.BOM_UTF8):
             block = _without_marks(block, first, starts_line, universal, note)
         if (
             by_line
@@ -189,7 +190,7 @@ def _lines(
             and not (encoding == "utf-8" and _is_readable(block, "utf-8"))
         ):
             block = _repaired(_split(block, universal), encoding, first, note)
-        if _REPLACEMENT in block:
+        if _contains(block, _REPLACEMENT):
             lines = _split(block, universal)
             message = f"some bytes cannot be decoded as {encoding}"
             lost = {n: message for n, line in enumerate(lines, first) if _REPLACEMENT in line}
@@ -197,8 +198,13 @@ def _lines(
         yield block
         first += block.count(b"\n")
         if universal:
-            first += block.count(b"\r") - block.count(b"\r\n")
+            first += len(_LONE_RETURN.findall(block))
         starts_line = block.endswith((b"\n", b"\r")) if block else starts_line
+
+
+def _contains(block: bytes, character: bytes) -> bool:
+    # One byte is found fifty times as fast as three, and is seldom there.
+    return character[:1] in block and character in block
 
 
 def _split(block: bytes, universal: bool) -> list[bytes]:
