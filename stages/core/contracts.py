@@ -119,7 +119,7 @@ class Contract:
         met = sum(result["success"] for result in results)
         return {
             "success": met == len(results),
-            "suite_name": path.stem,
+            "suite_name": "contract",
             "results": results,
             "statistics": {
                 "evaluated_expectations": len(results),
