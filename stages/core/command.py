@@ -193,6 +193,13 @@ def check(commands: Iterable[str]) -> list[str]:
     Args:
         commands: command lines, `python -m stages ROOM.STAGE OPTIONS`.
     """
+    from stages.core.params import read_params
+
+    try:
+        # First: a key with a space would make options of the commands that it is part of.
+        read_params()
+    except StageError as error:
+        return [str(error)]
     known = stages()
     calls = []
     for words in map(shlex.split, commands):

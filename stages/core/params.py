@@ -42,8 +42,7 @@ def load(section: str | Path, model: type[Section]) -> Section:
     """
     if str(section).endswith(".yaml"):
         return _validated(_read(Path(section)), model, str(section), str(section))
-    values = _read(PARAMS_FILE)
-    _check_keys(values, "")
+    values = read_params()
     for depth, key in enumerate(section.split(".")):
         if not isinstance(values, dict) or key not in values:
             missing = ".".join(section.split(".")[: depth + 1])
@@ -52,6 +51,18 @@ def load(section: str | Path, model: type[Section]) -> Section:
             )
         values = values[key]
     return _validated(values, model, section, f"{PARAMS_FILE}: section '{section}'")
+
+
+def read_params() -> Any:
+    """Read the whole of `params.yaml`.
+
+    Raises:
+        StageError: the file is missing, is not YAML, or has a key that cannot be part of a stage's
+            name and of a path.
+    """
+    values = _read(PARAMS_FILE)
+    _check_keys(values, "")
+    return values
 
 
 def _check_keys(values: Any, section: str) -> None:

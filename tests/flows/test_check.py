@@ -74,3 +74,12 @@ def test_mistakes_in_any_section_or_file_are_reported_together(params, project):
         "--documents: d.parquet does not exist",
         "--points: gone.parquet does not exist",
     ]
+
+
+@pytest.mark.parametrize(("key", "better"), [("glove.6B", "glove_6B"), ("glo ve", "glo_ve")])
+def test_a_key_that_cannot_be_part_of_a_path_is_named(params, key, better):
+    params("\n    glove:\n", f"\n    '{key}':\n")
+    command = f"python -m stages embedding.train_embedding --params embedding.train_embedding.{key}"
+    (sentence,) = check.check_commands([command])
+    assert f"the key '{key}' in 'embedding.train_embedding' has characters" in sentence
+    assert better in sentence
