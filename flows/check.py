@@ -18,18 +18,19 @@ def check_names() -> list[str]:
 
     Neither DVC nor a stage notices a section that nothing reads.
     """
-    graph = DVC_FILE.read_text(encoding="utf-8")
     try:
+        graph = DVC_FILE.read_text(encoding="utf-8")
         params = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return [f"{PARAMS_FILE} is not in {Path.cwd()}: run from the project's root"]
+    except FileNotFoundError as error:
+        return [f"{error.filename} is not in {Path.cwd()}: run from the project's root"]
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         return [f"{PARAMS_FILE} is not YAML: {' '.join(str(error).split())}"]
     sections = _sections(params)
     # `${item.workers}` and `${key}` belong to a `foreach`, which names its section itself.
     named = set(re.findall(r"\$\{([\w.]+)", graph)) - {"key", "item"}
     named = {name for name in named if not name.startswith("item.")}
-    for stage in yaml.safe_load(graph)["stages"].values():
+    declared = yaml.safe_load(graph)["stages"].values()
+    for stage in declared:
         for name in stage.get("do", stage).get("params", []):
             if isinstance(name, str):
                 named.add(name.split("${")[0].rstrip("."))
@@ -47,7 +48,19 @@ def check_names() -> list[str]:
         missing -= set(matches)
         hint = f" (did you mean '{matches[0]}'?)" if matches else ""
         mistakes.append(f"{PARAMS_FILE}: no stage reads '{name}'{hint}")
-    return mistakes + [f"{PARAMS_FILE} lacks '{name}'" for name in sorted(missing)]
+    mistakes += [f"{PARAMS_FILE} lacks '{name}'" for name in sorted(missing)]
+    iterated = {str(stage["foreach"])[2:-1] for stage in declared if "foreach" in stage}
+    return mistakes + [
+        f"{PARAMS_FILE}: '{name}' has to name at least one variant, each once"
+        for name in sorted(iterated & sections)
+        if not _names_variants(params, name)
+    ]
+
+
+def _names_variants(params: Any, name: str) -> bool:
+    for part in name.split("."):
+        params = params[part]
+    return bool(params) and len(set(map(str, params))) == len(params)
 
 
 def _parent(name: str) -> str:

@@ -1,9 +1,11 @@
 """The graph of stages, as DVC declares it in dvc.yaml."""
 
 import re
+import shutil
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import dvc.stage
@@ -117,31 +119,41 @@ class Graph:
             return [n for n in names if self._repo.stage.collect(n)[0].changed()]
 
     def tidy_locks(self) -> None:
-        """Sort the stages in dvc.lock as in dvc.yaml, and remove those that dvc.yaml lacks.
+        """Sort dvc.lock as dvc.yaml; remove the stages that dvc.yaml lacks, and their outputs.
 
         DVC appends a stage to the file when it first finishes, and never moves or removes it. The
-        order would depend on chance, and diffs in git would be hard to read.
+        order would depend on chance, and diffs in git would be hard to read. The outputs of a
+        removed stage would stay in folders that other stages read, and change their hashes.
 
         Raises:
             dvc.lock.LockError: another DVC process uses the repository.
         """
         with self._lock, lock_repo(self._repo):
             names: dict[Path, list[str]] = {}
+            outs = {Path(out.fs_path) for stage in self._repo.index.stages for out in stage.outs}
             for stage in self._repo.index.stages:
                 if isinstance(stage, PipelineStage):
                     lock = Path(stage.dvcfile.path).with_suffix(".lock")
                     names.setdefault(lock, []).append(stage.name)
             for lock, order in names.items():
                 if lock.exists():
-                    _tidy(lock, order)
+                    _tidy(lock, order, outs)
 
 
-def _tidy(lock: Path, order: list[str]) -> None:
+def _tidy(lock: Path, order: list[str], outs: set[Path]) -> None:
     content = parse_yaml_for_update(lock.read_text(encoding="utf-8"), lock)
     entries = content.get("stages", {})
     names = [name for name in order if name in entries]
     if list(entries) == names:
         return
+    removed = [entries[name].get("outs", []) for name in entries if name not in names]
+    for path in (lock.parent / out["path"] for out in chain.from_iterable(removed)):
+        if path in outs or any(path in out.parents for out in outs):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
     content["stages"] = {name: entries[name] for name in names}
     staged = lock.with_suffix(".lock.partial")
     staged.write_text(dumps_yaml(content), encoding="utf-8")

@@ -76,6 +76,8 @@ def run(flow_name: str, force: bool) -> State:
     """
     log = get_run_logger()
     graph = Graph()
+    with contextlib.suppress(LockError):
+        graph.tidy_locks()
     stages = graph.select(flow_name)
     if mistakes := find_mistakes(graph, stages, force):
         return Failed(message="; ".join(mistakes))

@@ -147,6 +147,81 @@ def test_an_input_declared_as_an_output_is_detected(stage):
         assert problems(dataclasses.replace(stage, **moved)), out
 
 
+def variant_problems(variants: dict[str, Declared]) -> list[str]:
+    """Return the options that do not follow the keys of a `foreach`.
+
+    A value is either the same for all keys or contains the key of its own variant in its place. A
+    value that contains a key all the same names what the option is called after: `--words`.
+    """
+    found = []
+    for values in zip(*(stage.options for stage in variants.values()), strict=True):
+        (flag, first), *_ = values
+        parts = {
+            key: [None if part == key else part for part in re.split(r"[/.]", value)]
+            for key, (_, value) in zip(variants, values, strict=True)
+        }
+        if len({value for _, value in values}) == 1:
+            keys = set(re.split(r"[/.]", first)) & set(variants)
+            if keys - {flag.removeprefix("--")}:
+                found.append(f"{flag} {first}")
+        elif len(set(map(tuple, parts.values()))) > 1:
+            found.append(f"{flag} {[value for _, value in values]}")
+    return found
+
+
+GROUPS: dict[str, dict[str, Declared]] = {}
+for _stage in DECLARED:
+    if "@" in _stage.name:
+        GROUPS.setdefault(_stage.name.split("@")[0], {})[_stage.name.split("@")[1]] = _stage
+every_group = pytest.mark.parametrize("variants", GROUPS.values(), ids=GROUPS)
+
+
+@every_group
+def test_variants_differ_by_their_key_alone(variants):
+    assert variant_problems(variants) == []
+
+
+@every_group
+def test_a_variant_that_takes_what_belongs_to_another_is_noticed(variants):
+    first, *_, last = variants
+    for i, (flag, value) in enumerate(variants[last].options):
+        if value != dict(variants[first].options)[flag]:
+            command = list(variants[last].command)
+            command[5 + 2 * i] = dict(variants[first].options)[flag]
+            mutated = dataclasses.replace(variants[last], command=tuple(command))
+            assert variant_problems({**variants, last: mutated}), flag
+            fixed = {
+                key: dataclasses.replace(
+                    stage,
+                    command=(
+                        *stage.command[: 5 + 2 * i],
+                        value,
+                        *stage.command[6 + 2 * i :],
+                    ),
+                )
+                for key, stage in variants.items()
+            }
+            assert variant_problems(fixed), flag
+
+
+def test_every_input_is_an_output_or_in_git():
+    outs = {Path(out) for stage in DECLARED for out in stage.outs}
+    folders = {folder for out in outs for folder in out.parents}
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    known = outs | folders | {Path(file) for file in tracked}
+    known |= {folder for file in tracked for folder in Path(file).parents}
+    assert not {dep for stage in DECLARED for dep in stage.deps if Path(dep) not in known}
+
+
+def test_metrics_stay_in_git():
+    for stage in STAGES:
+        for out in stage.outs:
+            if out.def_path.startswith(("reports/metrics/", "reports/summary.json")):
+                assert not out.use_cache, out.def_path
+
+
 @every_stage
 def test_one_name_everywhere(stage):
     assert stage.module.split(".")[1] == stage.name.split("@")[0]

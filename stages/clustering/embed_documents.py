@@ -14,7 +14,7 @@ from stages.core.command import Input, command
 from stages.core.errors import StageError
 from stages.core.outputs import Output, Table
 from stages.core.params import Params
-from stages.core.vectors import to_array
+from stages.core.vectors import read_word_vectors
 from stages.metrics.embed_documents import EmbedDocumentsMetrics
 
 
@@ -69,10 +69,9 @@ def main(
     metrics: Output,
 ) -> None:
     """Embed documents as averages of their word vectors, and select the most frequent words."""
-    vocabulary = pq.read_table(vectors)
+    vocabulary, word_vectors = read_word_vectors(vectors)
     names = vocabulary["token"].to_pylist()
     counts = vocabulary["count"].to_numpy()
-    word_vectors = to_array(vocabulary["vector"])
     if len(names) <= params.skip_words:
         raise StageError(
             f"{vectors} has {len(names)} words, and none is left after skipping "

@@ -41,8 +41,10 @@ class Checkpoint:
         shared = [*room.glob("contracts.py"), *room.glob("*/**/*.py"), *core.glob("*.py")]
         code = [stage, *sorted(shared)]
         digest = hashlib.sha256(params.model_dump_json().encode())
+        digest.update(json.dumps(output.words, sort_keys=True).encode())
         for path in [*inputs, *code]:
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
         self._fingerprint = digest.hexdigest()
         output.when_written(self.remove)
 

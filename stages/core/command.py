@@ -141,13 +141,36 @@ def command(main: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(main)
     def run(*, validation: Path | str | None = None, **arguments: Any) -> None:
         # Imported here because `--help` does not need Arrow.
-        from stages.core.outputs import Staging
+        from stages.core.outputs import Output, Staging
 
         hints = get_type_hints(main, include_extras=True)
-        with Staging(validation and Path(validation)) as staging:
+        _check_files({**hints, "validation": Output}, {**arguments, "validation": validation})
+        words = {name: value for name, value in arguments.items() if hints[name] is str}
+        with Staging(validation and Path(validation), words) as staging:
             main(**{k: _value(k, hints[k], value, staging) for k, value in arguments.items()})
 
     return run
+
+
+def _check_files(hints: dict[str, Any], arguments: dict[str, Any]) -> None:
+    """Check that no two options name the same file if a stage writes it.
+
+    Raises:
+        StageError: an output is a folder, or another option names it too.
+    """
+    from stages.core.outputs import Output
+
+    used: dict[Path, str] = {}
+    for name in sorted(arguments, key=lambda name: hints[name] is not Input):
+        is_output = hints[name] is Output or get_origin(hints[name]) is Annotated
+        if arguments[name] is None or not (is_output or hints[name] is Input):
+            continue
+        flag, path = f"--{name.replace('_', '-')}", Path(arguments[name])
+        if is_output and path.is_dir():
+            raise StageError(f"{flag}: {path} is a folder: name a file")
+        other = used.setdefault(path.resolve(), flag)
+        if is_output and other != flag:
+            raise StageError(f"{flag}: {path} is also {other}: name another file")
 
 
 def _value(name: str, hint: Any, value: Any, staging: Any) -> Any:
@@ -172,6 +195,14 @@ def _readable(name: str, path: Path) -> Path:
     """Return `path` if it exists and, if it is a table, is complete."""
     if not path.exists():
         raise StageError(f"--{name.replace('_', '-')}: {path} does not exist")
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, "np"):
+                pass
+        except SafetensorError as error:
+            raise StageError(f"{path} is not a readable file of weights: {error}") from None
     if path.suffix == ".parquet":
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -243,7 +274,7 @@ def run(argv: list[str]) -> int:
         print("`python -m stages check` reads commands and reports the errors in them.\n")
         for name, file in known.items():
             print(f"  {name:36} {signature(file).summary}")
-        return 0 if argv else 2
+        return 0
     name, *rest = argv
     if name == "check":
         errors = check(sys.stdin)
@@ -268,6 +299,15 @@ def reported(name: str, call: Callable[[], None]) -> int:
     except OSError as error:
         file = f"{error.filename}: " if error.filename else ""
         print(f"{name}: {file}{error.strerror or error}; nothing was written", file=sys.stderr)
+        return 1
+    except KeyError as error:
+        missing = re.search(r'Field "(.+)" does not exist', str(error))
+        if not missing:
+            raise
+        print(
+            f"{name}: an input has no column '{missing[1]}': check that each option names its file",
+            file=sys.stderr,
+        )
         return 1
     except ValueError as error:
         import pyarrow as pa

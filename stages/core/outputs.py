@@ -59,6 +59,11 @@ class Output:
         self.path = staged(target)
         self._staging = staging
 
+    @property
+    def words(self) -> dict[str, str]:
+        """Options of the stage that are neither sections nor files, such as its cell."""
+        return self._staging.words
+
     def write_json(self, value: dict[str, Any] | BaseModel) -> None:
         """Write `value` as indented JSON with sorted keys.
 
@@ -121,10 +126,12 @@ class Staging:
 
     Args:
         validation: file for the results of the checks by table path, or None.
+        words: options of the stage that are neither sections nor files, such as its cell.
     """
 
-    def __init__(self, validation: Path | None = None):
+    def __init__(self, validation: Path | None = None, words: dict[str, str] | None = None):
         self.callbacks: list[Callable[[], None]] = []
+        self.words = words or {}
         self._validation = validation
         self._outputs: list[Output] = []
 

@@ -1,7 +1,30 @@
 """Vectors as a column of lists in a table, and as an array."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stages.core.errors import StageError
+
+
+def read_word_vectors(path: Path) -> tuple[pa.Table, np.ndarray]:
+    """Read a table `vectors` of dense word vectors.
+
+    Returns:
+        The table, and its vectors, (words, dimensions).
+
+    Raises:
+        StageError: the vectors are sparse.
+    """
+    table = pq.read_table(path)
+    if "indices" in table.column_names and table["indices"].null_count < len(table):
+        raise StageError(
+            f"{path} contains sparse vectors (one-hot), and dense ones are needed: give the "
+            "section of these vectors another kind"
+        )
+    return table, to_array(table["vector"])
 
 
 def to_column(vectors: np.ndarray) -> pa.ListArray:

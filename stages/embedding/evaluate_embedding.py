@@ -1,5 +1,6 @@
 """Evaluate word vectors by similarity, analogies, cloze questions and outlier detection."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -157,6 +158,12 @@ def sections(item_scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
             "covered": len(rows),
         }
     return accuracy
+
+
+def check(*, evaluation: Path) -> None:
+    """Check people's own evaluation sets."""
+    similarity_sets(evaluation, set())
+    analogy_sets(evaluation, set())
 
 
 @command

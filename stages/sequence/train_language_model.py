@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from pydantic import Field, field_validator
 from torch import Tensor
@@ -18,7 +17,7 @@ from stages.core.command import Input, command
 from stages.core.errors import StageError
 from stages.core.outputs import Output, Table
 from stages.core.progress import progress
-from stages.core.vectors import to_array
+from stages.core.vectors import read_word_vectors
 from stages.metrics.train_language_model import TrainLanguageModelMetrics
 from stages.sequence.contracts import PARAGRAPHS, SENTENCES
 from stages.sequence.language.model import LanguageModel
@@ -159,9 +158,8 @@ def extreme_sentences(streams: TokenStreams, nats: np.ndarray, n: int) -> pa.Tab
 
 def read_vectors(path: Path, words: list[str]) -> Tensor:
     """Return the vector of each word, (words, dimensions); zeros for words without one."""
-    table = pq.read_table(path)
+    table, trained = read_word_vectors(path)
     row_of = {token: row for row, token in enumerate(table["token"].to_pylist())}
-    trained = to_array(table["vector"])
     vectors = np.zeros((len(words), trained.shape[1]), dtype=np.float32)
     for i, word in enumerate(words):
         if word in row_of:

@@ -39,3 +39,13 @@ def test_the_partial_file_of_a_killed_training_is_removed_with_the_next_checkpoi
     (tmp_path / f"model.safetensors.checkpoint.{gone.pid}.partial").write_bytes(b"half")
     checkpoint.save_arrays({"weights": np.arange(3)}, {"epoch": 1})
     assert list(tmp_path.iterdir()) == [checkpoint.path]
+
+
+def test_a_checkpoint_of_another_cell_is_not_continued(tmp_path):
+    def of_cell(cell):
+        output = Staging(words={"cell": cell}).output(tmp_path / "model.safetensors")
+        return Checkpoint(output, NoParams(), [], Path(__file__))
+
+    of_cell("rnn").save_arrays({"weights": np.arange(3)}, {"epoch": 1})
+    assert of_cell("gru").restore_arrays() is None
+    assert of_cell("rnn").restore_arrays() is not None

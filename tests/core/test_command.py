@@ -100,6 +100,30 @@ def test_a_truncated_input_is_named(arguments):
         double(**{**arguments, "rows": "cut.parquet"})
 
 
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"metrics": "out"}, "--metrics: out is a folder: name a file"),
+        ({"metrics": ""}, r"--metrics: \. is a folder: name a file"),
+        ({"metrics": "out/validation.json"}, "--validation: out/validation.json is also --metrics"),
+        ({"more_rows": "rows.parquet"}, "--more-rows: rows.parquet is also --rows: name another"),
+    ],
+)
+def test_files_that_are_in_each_others_way_are_reported(arguments, changes, sentence):
+    Path("out").mkdir()
+    before = Path("rows.parquet").read_bytes()
+    with pytest.raises(StageError, match=f"^{sentence}"):
+        double(**{**arguments, **changes})
+    assert list(Path("out").iterdir()) == []
+    assert Path("rows.parquet").read_bytes() == before
+
+
+def test_damaged_weights_are_named(arguments):
+    Path("rows.safetensors").write_bytes(b"not weights")
+    with pytest.raises(StageError, match=r"^rows\.safetensors is not a readable file of weights: "):
+        double(**{**arguments, "rows": "rows.safetensors"})
+
+
 def test_a_failed_cast_of_an_output_is_not_blamed_on_an_input(arguments):
     pq.write_table(pa.table({"n": ["a"]}), "rows.parquet")
     with pytest.raises(pa.ArrowInvalid):
@@ -135,6 +159,7 @@ def test_a_mistyped_option_is_one_sentence(capsys):
         (StageError("it is empty"), 1, "clustering.cluster: it is empty"),
         (OSError(errno.ENOSPC, "No space left on device", "a.parquet"), 1, "a.parquet: No space"),
         (pa.ArrowInvalid("bad page"), 1, "clustering.cluster: Arrow could not read or write"),
+        (KeyError('Field "text" does not exist in schema'), 1, "an input has no column 'text'"),
         (KeyboardInterrupt(), 130, "clustering.cluster: interrupted"),
     ],
 )

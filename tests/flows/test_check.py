@@ -45,6 +45,16 @@ def test_the_projects_own_names_pass(params):
         ),
         ("\nmusic:\n", "\nmusik:\n", "params.yaml: no stage reads 'musik' (did you mean 'music'?)"),
         ("\nmusic:\n", "\nextra: 1\nmusic:\n", "params.yaml: no stage reads 'extra'"),
+        (
+            "cells: [rnn, lstm, lstm_peephole, gru]",
+            "cells: []",
+            "params.yaml: 'sequence.cells' has to name at least one variant, each once",
+        ),
+        (
+            "cells: [rnn, lstm, lstm_peephole, gru]",
+            "cells: [gru, gru]",
+            "params.yaml: 'sequence.cells' has to name at least one variant, each once",
+        ),
     ],
 )
 def test_a_name_that_no_stage_reads_is_reported_with_the_closest_one(params, old, new, message):
@@ -83,3 +93,9 @@ def test_a_key_that_cannot_be_part_of_a_path_is_named(params, key, better):
     (sentence,) = check.check_commands([command])
     assert f"the key '{key}' in 'embedding.train_embedding' has characters" in sentence
     assert better in sentence
+
+
+def test_another_folder_is_reported(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (sentence,) = check.check_names()
+    assert sentence == f"dvc.yaml is not in {tmp_path}: run from the project's root"

@@ -100,6 +100,14 @@ def test_a_tidy_lock_has_the_stages_and_the_order_of_dvc_yaml(done):
     assert lock.read_bytes() == tidy
 
 
+def test_the_outputs_of_a_removed_variant_are_removed(done):
+    done.edit("dvc.yaml", "foreach: [cbow, skipgram]", "foreach: [skipgram]")
+    assert Path("data/cbow").exists()
+    Graph().tidy_locks()
+    assert not Path("data/cbow").exists()
+    assert Path("data/skipgram").exists()
+
+
 def test_a_tidy_lock_is_not_rewritten_and_a_missing_one_not_created(toy):
     Graph().tidy_locks()
     assert not Path("dvc.lock").exists()

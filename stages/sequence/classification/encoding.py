@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
-from stages.core.vectors import to_array
+from stages.core.vectors import read_word_vectors
 from stages.sequence.classification.documents import Documents
 
 # Token id of every word without a vector.
@@ -34,8 +33,7 @@ def read_vectors(path: Path) -> tuple[list[str], np.ndarray]:
 
     Token id 0, with a vector of zeros, is every word without a vector.
     """
-    table = pq.read_table(path)
-    vectors = to_array(table["vector"])
+    table, vectors = read_word_vectors(path)
     return ["", *table["token"].to_pylist()], np.pad(vectors, ((1, 0), (0, 0)))
 
 
