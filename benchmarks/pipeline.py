@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 
 
 class Cost(NamedTuple):
-    """What a command took: seconds on the clock, and of processors, its children's included.
+    """Wall-clock and processor seconds of a command, including its children.
 
     `peak_mib` is the resident memory of the largest of its processes.
     """
@@ -58,7 +58,7 @@ def clone(folder: Path) -> Path:
 
 
 def lock(folder: Path) -> dict:
-    """Return what `dvc.lock` says of each stage of the graph; it keeps those that are gone, too."""
+    """Return the entry of each stage in `dvc.lock`, without removed stages."""
     locked = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]
     with Repo(str(folder)) as repo:
         return {stage.name: locked[stage.name] for stage in repo.index.stages}

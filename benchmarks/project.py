@@ -1,4 +1,4 @@
-"""A folder like the project, in which a benchmark runs stages with parameters of its own."""
+"""A copy of the project in which a benchmark changes parameters and runs stages."""
 
 import functools
 import shlex

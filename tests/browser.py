@@ -1,11 +1,11 @@
-"""Looking at pages of the report in a browser."""
+"""Open pages of the report in a browser."""
 
 from pathlib import Path
 from typing import Any
 
 
 def look(browser: Any, path: Path, width: int) -> tuple[Any, list[str], list[str]]:
-    """Open a page; return it, what the browser complains of, and its requests for other hosts."""
+    """Open a page; return it, the errors of the browser, and its requests to other hosts."""
     page = browser.new_page(viewport={"width": width, "height": 844})
     complaints, requests = [], []
     page.on("console", lambda message: complaints.append(message.text))

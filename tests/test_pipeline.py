@@ -147,6 +147,12 @@ def test_an_input_declared_as_an_output_is_detected(stage):
         assert problems(dataclasses.replace(stage, **moved)), out
 
 
+@pytest.fixture
+def changeable_project(finished_project, tmp_path) -> Path:
+    """A copy of the finished project, which other tests do not see."""
+    return shutil.copytree(finished_project, tmp_path / "project", symlinks=True)
+
+
 def variant_problems(variants: dict[str, Declared]) -> list[str]:
     """Return the options that do not follow the keys of a `foreach`.
 
@@ -324,12 +330,12 @@ def test_tables_have_the_columns_of_their_contracts(finished_project):
                 assert pq.read_schema(finished_project / value).names == contract.schema.names
 
 
-def test_one_value_changed_runs_only_its_dependents(finished_project):
-    set_params(finished_project / "params.yaml", {"embedding.train_embedding.skipgram.window": 4})
-    done = run(finished_project, "flows", "everything")
+def test_one_value_changed_runs_only_its_dependents(changeable_project):
+    set_params(changeable_project / "params.yaml", {"embedding.train_embedding.skipgram.window": 4})
+    done = run(changeable_project, "flows", "everything")
     assert done.returncode == 0, done.stdout
     outcome = dict(re.findall(r"^[\d:]+ +(\S+) +(cached|done in)", done.stdout, re.MULTILINE))
-    assert set(outcome) == {stage.name for stage in stages(finished_project)}
+    assert set(outcome) == {stage.name for stage in stages(changeable_project)}
     assert {name for name, how in outcome.items() if how != "cached"} == {
         "train_embedding@skipgram",
         "evaluate_embedding@skipgram",
@@ -407,18 +413,18 @@ def test_the_stage_of_the_contributors_guide_runs(finished_project, tmp_path):
     assert all(0 < row["sentences"] <= tokenized["sentences"][row["split"]] for row in counts)
 
 
-def test_one_parameter_switches_the_corpus_and_the_cache_restores_it(finished_project):
+def test_one_parameter_switches_the_corpus_and_the_cache_restores_it(changeable_project):
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c"]
     for command in (["add", "-A"], ["commit", "-q", "-m", "all"]):
-        subprocess.run([*git, *command], cwd=finished_project, check=True)
-    vocabulary = finished_project / "data/text/vocabulary.parquet"
+        subprocess.run([*git, *command], cwd=changeable_project, check=True)
+    vocabulary = changeable_project / "data/text/vocabulary.parquet"
     before = vocabulary.read_bytes()
     korean = run(
-        finished_project, "dvc", "exp", "run", "-S", "corpus=kiwi_manual", "profile_corpus"
+        changeable_project, "dvc", "exp", "run", "-S", "corpus=kiwi_manual", "profile_corpus"
     )
     assert korean.returncode == 0, korean.stdout
     assert "형태소" in pq.read_table(vocabulary)["token"].to_pylist()
-    back = run(finished_project, "dvc", "exp", "run", "-S", "corpus=tiny", "profile_corpus")
+    back = run(changeable_project, "dvc", "exp", "run", "-S", "corpus=tiny", "profile_corpus")
     assert back.returncode == 0, back.stdout
     for stage in ("collect", "tokenize", "profile_corpus"):
         assert f"Stage '{stage}' is cached - skipping run" in back.stdout

@@ -181,7 +181,7 @@ def test_composition_is_scored(room):
     files = {
         "samples": "samples.parquet",
         "composition": "composition.parquet",
-        "midi": "c.mid",
+        "mid": "c.mid",
         "wav": "c.wav",
         "validation": "validation.json",
     }
