@@ -222,9 +222,11 @@ def test_every_input_is_an_output_or_in_git():
 
 
 def test_metrics_stay_in_git():
+    """As DVC's metrics: any other output outside the cache keeps a stage out of the run cache."""
     for stage in STAGES:
         for out in stage.outs:
             if out.def_path.startswith(("reports/metrics/", "reports/summary.json")):
+                assert out.is_metric, out.def_path
                 assert not out.use_cache, out.def_path
 
 

