@@ -317,6 +317,7 @@ def test_everything_runs_through_the_flow(finished_project):
     assert "up to date" in status.stdout, status.stdout
 
 
+@pytest.mark.timeout(1800)
 def test_a_forced_dvc_repro_gives_the_same_bytes_as_the_flow(finished_project):
     lock = (finished_project / "dvc.lock").read_bytes()
     done = run(finished_project, "dvc", "repro", "--force")
