@@ -6,7 +6,7 @@ from stages.core.metrics import AccuracyMetrics
 from stages.report.page.charts import matrix
 from stages.report.page.content import Block, Chart, Table, number, percent
 
-# More labels are told by their most frequent mistakes.
+# Of more labels, the page lists the most frequent mistakes instead.
 LABELS_IN_A_MATRIX = 20
 MISTAKES_SHOWN = 10
 
