@@ -116,7 +116,8 @@ class Graph:
             dvc.lock.LockError: another DVC process uses the same files.
         """
         with self._lock, lock_repo(self._repo):
-            return [n for n in names if self._repo.stage.collect(n)[0].changed()]
+            stages = {stage.addressing: stage for stage in self._repo.index.stages}
+            return [name for name in names if stages[name].changed()]
 
     def tidy_locks(self) -> None:
         """Sort dvc.lock as dvc.yaml; remove the stages that dvc.yaml lacks, and their outputs.

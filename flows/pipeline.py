@@ -41,8 +41,10 @@ def everything(force: bool = False) -> State:
 
 
 @task(cache_policy=NO_CACHE)
-def run_stage(stage: Stage, graph: Graph, runner: StageRunner, force: bool) -> State:
+def run_stage(stage: Stage, graph: Graph, runner: StageRunner, force: bool, may_run: bool) -> State:
     """Run one stage, unless DVC finds it unchanged, and return its final state."""
+    if not may_run:
+        return Completed(name="Cached", message="cached")
     log = get_run_logger()
     start = time.monotonic()
     is_waiting = False
@@ -79,7 +81,13 @@ def run(flow_name: str, force: bool) -> State:
     with contextlib.suppress(LockError):
         graph.tidy_locks()
     stages = graph.select(flow_name)
-    if mistakes := find_mistakes(graph, stages, force):
+    changed = list(stages)
+    if not force:
+        # If another process has the lock, every stage is looked at before it would run.
+        with contextlib.suppress(LockError):
+            changed = graph.all_changed(stages)
+    mistakes = check_names() + check_commands([stages[name].command for name in changed])
+    if mistakes:
         return Failed(message="; ".join(mistakes))
     others = sorted(graph.stages.keys() - stages.keys())
     left_out = [name for name in others if graph.stages[name].room == "report"]
@@ -101,11 +109,16 @@ def run(flow_name: str, force: bool) -> State:
                     continue
                 free -= threads
                 ready.remove(name)
+                # DVC takes half a second to look at a stage: it is asked again only about stages
+                # that had changed, or that read what has run since.
+                may_run = name in changed or any(states[n].name != "Cached" for n in needs[name])
                 # Stages that wait for a failed one are submitted, too: Prefect ends them as
                 # NotReady.
                 futures[name] = run_stage.with_options(
                     name=name, task_run_name=name, retries=stage.retries
-                ).submit(stage, graph, runner, force, wait_for=[futures[n] for n in needs[name]])
+                ).submit(
+                    stage, graph, runner, force, may_run, wait_for=[futures[n] for n in needs[name]]
+                )
                 futures[name].add_done_callback(lambda _, name=name: finished.put(name))
             name = finished.get()
             free += min(stages[name].threads, machine)
@@ -120,15 +133,6 @@ def run(flow_name: str, force: bool) -> State:
         graph.tidy_locks()
     has_report = any(REPORT in stage.writes for stage in stages.values())
     return conclude(states, left_out, has_report)
-
-
-def find_mistakes(graph: Graph, stages: dict[str, Stage], force: bool) -> list[str]:
-    """Return the mistakes in the parameters and files of the stages that will run."""
-    try:
-        changed = stages if force else graph.all_changed(stages)
-    except LockError:  # the process that has the lock has checked them
-        return []
-    return check_names() + check_commands([stages[name].command for name in changed])
 
 
 def conclude(states: dict[str, State], left_out: list[str], has_report: bool) -> State:
