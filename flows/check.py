@@ -73,7 +73,9 @@ def check_commands(commands: Iterable[str]) -> list[str]:
     Args:
         commands: command lines of the stages.
     """
+    # A file that `dvc add` made has no command, and other commands are not stages of this project.
     listed = [" ".join(command.split()) for command in commands]
+    listed = [command for command in listed if command.startswith("python -m stages ")]
     if not listed:
         return []
     process = subprocess.run(

@@ -99,3 +99,7 @@ def test_another_folder_is_reported(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (sentence,) = check.check_names()
     assert sentence == f"dvc.yaml is not in {tmp_path}: run from the project's root"
+
+
+def test_what_is_not_a_stage_of_the_project_is_not_checked(params):
+    assert check.check_commands(["", "echo hello"]) == []
