@@ -4,7 +4,7 @@
 makes the same checks for the stages that will run, before the first of them starts.
 
 Prefect records the run on the server at PREFECT_API_URL. If that is not set, a temporary server
-starts for the run; its database is .dvc/tmp/prefect.db.
+starts for the run, unless nothing has changed; its database is .dvc/tmp/prefect.db.
 """
 
 import argparse
@@ -12,6 +12,10 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flows.graph import Graph
 
 REPORT = Path("reports/index.html")
 ANSWER_SECONDS = 10
@@ -48,6 +52,8 @@ def main(argv: list[str]) -> int:
             return report(check_commands([stage.command for stage in graph.stages.values()]))
         server = None
         if not os.environ.get("PREFECT_API_URL"):
+            if not arguments.force and is_finished(graph, arguments.flow):
+                return 0
             server = Server(graph.scratch / "prefect.db")
             os.environ["PREFECT_API_URL"] = server.url
             # A temporary server that has ended does not come back.
@@ -88,6 +94,21 @@ def main(argv: list[str]) -> int:
     if state.name == "Completed":
         print(REPORT)
     return 0
+
+
+def is_finished(graph: "Graph", flow: str) -> bool:
+    """Return whether no stage of a flow has changed, and say so."""
+    from dvc.lock import LockError
+
+    stages = graph.select(flow)
+    try:
+        if graph.all_changed(stages) or graph.left_out(stages):
+            return False
+    except LockError:  # by a stage that runs
+        return False
+    print(f"nothing has changed: {len(stages)} cached")
+    print(REPORT)
+    return True
 
 
 def report(mistakes: list[str]) -> int:

@@ -11,29 +11,47 @@ from typing import Any
 import yaml
 
 DVC_FILE, PARAMS_FILE = Path("dvc.yaml"), Path("params.yaml")
+EXECUTION_FILE = Path("conf/execution.yaml")
 
 
 def check_names() -> list[str]:
     """Return a message for each section that only one of dvc.yaml and params.yaml has.
 
-    Neither DVC nor a stage notices a section that nothing reads.
+    Neither DVC nor a stage notices a section that nothing reads. The numbers of workers in
+    conf/execution.yaml are checked in the same way.
     """
     try:
         graph = DVC_FILE.read_text(encoding="utf-8")
-        params = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
+        read: dict[Path, Any] = {PARAMS_FILE: None, EXECUTION_FILE: None}
+        for file in read:
+            try:
+                read[file] = yaml.safe_load(file.read_text(encoding="utf-8"))
+            except (yaml.YAMLError, UnicodeDecodeError) as error:
+                return [f"{file} is not YAML: {' '.join(str(error).split())}"]
     except FileNotFoundError as error:
         return [f"{error.filename} is not in {Path.cwd()}: run from the project's root"]
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        return [f"{PARAMS_FILE} is not YAML: {' '.join(str(error).split())}"]
-    sections = _sections(params)
-    # `${item.workers}` and `${key}` belong to a `foreach`, which names its section itself.
+    params = read[PARAMS_FILE]
+    # `${key}` and `${item}` belong to a `foreach`, which names its section itself.
     named = set(re.findall(r"\$\{([\w.]+)", graph)) - {"key", "item"}
-    named = {name for name in named if not name.startswith("item.")}
+    workers = {name for name in named if name.startswith("workers.")}
     declared = yaml.safe_load(graph)["stages"].values()
     for stage in declared:
         for name in stage.get("do", stage).get("params", []):
             if isinstance(name, str):
                 named.add(name.split("${")[0].rstrip("."))
+    mistakes = _compare(PARAMS_FILE, params, named - workers)
+    mistakes += _compare(EXECUTION_FILE, read[EXECUTION_FILE], workers)
+    iterated = {str(stage["foreach"])[2:-1] for stage in declared if "foreach" in stage}
+    return mistakes + [
+        f"{PARAMS_FILE}: '{name}' has to name at least one variant, each once"
+        for name in sorted(iterated & _sections(params))
+        if not _names_variants(params, name)
+    ]
+
+
+def _compare(file: Path, content: Any, named: set[str]) -> list[str]:
+    """Compare the sections of a file with the names by which dvc.yaml reads it."""
+    sections = _sections(content)
     read = {name.rsplit(".", n)[0] for name in named for n in range(name.count(".") + 1)}
     missing = {name for name in read - sections if _parent(name) in sections | {""}}
     unread = [
@@ -47,14 +65,8 @@ def check_names() -> list[str]:
         matches = difflib.get_close_matches(name, missing, n=1)
         missing -= set(matches)
         hint = f" (did you mean '{matches[0]}'?)" if matches else ""
-        mistakes.append(f"{PARAMS_FILE}: no stage reads '{name}'{hint}")
-    mistakes += [f"{PARAMS_FILE} lacks '{name}'" for name in sorted(missing)]
-    iterated = {str(stage["foreach"])[2:-1] for stage in declared if "foreach" in stage}
-    return mistakes + [
-        f"{PARAMS_FILE}: '{name}' has to name at least one variant, each once"
-        for name in sorted(iterated & sections)
-        if not _names_variants(params, name)
-    ]
+        mistakes.append(f"{file}: no stage reads '{name}'{hint}")
+    return mistakes + [f"{file} lacks '{name}'" for name in sorted(missing)]
 
 
 def _names_variants(params: Any, name: str) -> bool:
@@ -79,8 +91,8 @@ def check_commands(commands: Iterable[str]) -> list[str]:
     if not listed:
         return []
     process = subprocess.run(
-        [sys.executable, "-m", "stages", "check"],
-        input="\n".join(listed),
+        [sys.executable, "-m", "stages", "check", *listed],
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,

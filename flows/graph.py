@@ -11,7 +11,8 @@ from pathlib import Path
 import dvc.stage
 from dvc.repo import Repo, lock_repo
 from dvc.stage import PipelineStage
-from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
+
+from flows import lock_file
 
 META = ("threads", "retries", "timeout_minutes")
 # Report stages that show the files that exist, so they can run before the stages upstream.
@@ -86,6 +87,11 @@ class Graph:
                 selected.add(name)
         return {name: stage for name, stage in self.stages.items() if name in selected}
 
+    def left_out(self, stages: Iterable[str]) -> list[str]:
+        """Return the pages of the report that are not among `stages`."""
+        others = sorted(self.stages.keys() - set(stages))
+        return [name for name in others if self.stages[name].room == "report"]
+
     def _with_upstream(self, name: str) -> set[str]:
         upstream = (self._with_upstream(need) for need in self.stages[name].needs)
         return {name}.union(*upstream)
@@ -137,12 +143,11 @@ class Graph:
                     lock = Path(stage.dvcfile.path).with_suffix(".lock")
                     names.setdefault(lock, []).append(stage.name)
             for lock, order in names.items():
-                if lock.exists():
-                    _tidy(lock, order, outs)
+                _tidy(lock, order, outs)
 
 
 def _tidy(lock: Path, order: list[str], outs: set[Path]) -> None:
-    content = parse_yaml_for_update(lock.read_text(encoding="utf-8"), lock)
+    content = lock_file.read(lock)
     entries = content.get("stages", {})
     names = [name for name in order if name in entries]
     if list(entries) == names:
@@ -156,9 +161,7 @@ def _tidy(lock: Path, order: list[str], outs: set[Path]) -> None:
         else:
             path.unlink(missing_ok=True)
     content["stages"] = {name: entries[name] for name in names}
-    staged = lock.with_suffix(".lock.partial")
-    staged.write_text(dumps_yaml(content), encoding="utf-8")
-    staged.replace(lock)
+    lock_file.write(lock, content)
 
 
 def _stage(stage: dvc.stage.Stage, needs: Iterable[dvc.stage.Stage]) -> Stage:

@@ -15,7 +15,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.check import check_commands, check_names
 from flows.graph import Graph, Stage
-from flows.runner import LockedError, ReproError, StageRunner
+from flows.runner import LockedError, ReproError, StageRunner, stage_server
 
 REPORT = "reports/index.html"
 # Between two tries to lock files that another DVC process uses.
@@ -76,7 +76,6 @@ def run(flow_name: str, force: bool) -> State:
         flow_name: name of the flow.
         force: whether to run unchanged stages as well.
     """
-    log = get_run_logger()
     graph = Graph()
     with contextlib.suppress(LockError):
         graph.tidy_locks()
@@ -86,11 +85,29 @@ def run(flow_name: str, force: bool) -> State:
         # If another process has the lock, every stage is looked at before it would run.
         with contextlib.suppress(LockError):
             changed = graph.all_changed(stages)
-    mistakes = check_names() + check_commands([stages[name].command for name in changed])
-    if mistakes:
-        return Failed(message="; ".join(mistakes))
-    others = sorted(graph.stages.keys() - stages.keys())
-    left_out = [name for name in others if graph.stages[name].room == "report"]
+    with stage_server() if changed else contextlib.nullcontext():
+        mistakes = check_names() + check_commands([stages[name].command for name in changed])
+        if mistakes:
+            return Failed(message="; ".join(mistakes))
+        states = run_in_order(graph, stages, changed, force)
+    with contextlib.suppress(LockError):  # a later run tidies them
+        graph.tidy_locks()
+    has_report = any(REPORT in stage.writes for stage in stages.values())
+    return conclude(states, graph.left_out(stages), has_report)
+
+
+def run_in_order(
+    graph: Graph, stages: dict[str, Stage], changed: list[str], force: bool
+) -> dict[str, State]:
+    """Run stages, each after those whose outputs it reads, and return their final states.
+
+    Args:
+        graph: the graph.
+        stages: stages to run by name.
+        changed: names of the stages that would run even if no stage upstream ran.
+        force: whether to run unchanged stages as well.
+    """
+    log = get_run_logger()
     needs = {name: [need for need in stages[name].needs if need in stages] for name in stages}
     urgency = minutes_to_end(stages, needs)
     free = machine = machine_threads()
@@ -129,10 +146,7 @@ def run(flow_name: str, force: bool) -> State:
             if not state.is_completed() and not state.is_pending():
                 outcome = f"failed: {state.message}"
             log.info("%s  %s", name.ljust(max(map(len, stages))), outcome)
-    with contextlib.suppress(LockError):  # a later run tidies them
-        graph.tidy_locks()
-    has_report = any(REPORT in stage.writes for stage in stages.values())
-    return conclude(states, left_out, has_report)
+    return states
 
 
 def conclude(states: dict[str, State], left_out: list[str], has_report: bool) -> State:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # DVC's own lines around the output of a stage; once per stage, they would hide that output.
@@ -28,6 +28,23 @@ class ReproError(Exception):
 
 class LockedError(Exception):
     """Another DVC process uses the same files; nothing was run."""
+
+
+@contextlib.contextmanager
+def stage_server() -> Iterator[None]:
+    """Run a stage server during the block, unless there is one; `stages/server.py` explains it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stages.server"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        process.stdout.readline()  # it listens, or has ended
+        yield
+    finally:
+        # It would end by itself after its last fork; here, it has none left.
+        process.communicate()
 
 
 class StageRunner:
@@ -104,9 +121,8 @@ class StageRunner:
         raise ReproError(failure)
 
     def _start(self, name: str, force: bool) -> subprocess.Popen:
-        # DVC locks the whole repository only for moments, so waiting is cheap. Failing to get the
-        # lock after the stage has finished would throw its work away.
-        command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", name]
+        # `stages.client` asks the stage server, if there is one, to fork instead of importing DVC.
+        command = [sys.executable, "-m", "stages.client", "flows.repro", "--single-item", name]
         # `python` in a command is this interpreter, even if its environment is not activated.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         with self._lock:

@@ -10,6 +10,7 @@ Each argument is an option of the same name. Its annotation determines the value
     Output               a file to write
     Table[CONTRACT]      a Parquet table to write, checked against the contract
     str                  a word
+    Workers              a number of processes or threads, or its name in conf/execution.yaml
 
 A stage that writes tables also has the option `--validation`, for the results of these checks.
 
@@ -24,26 +25,27 @@ import difflib
 import functools
 import importlib
 import inspect
-import os
 import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, NoReturn, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, NewType, NoReturn, get_origin, get_type_hints
 
 from stages.core.errors import StageError
 
 STAGES = Path(__file__).parents[1]
 Input = Path
+Workers = NewType("Workers", int)
 _KINDS = {
     "Input": "file or folder to read",
     "Output": "file to write",
     "Table": "table to write, checked against its contract",
     "str": "word",
+    "Workers": "number of processes or threads, or its name in conf/execution.yaml",
     "Params": "dotted name of a section of params.yaml, or a YAML file",
 }
-_METAVARS = {"str": "WORD", "Params": "SECTION"}
+_METAVARS = {"str": "WORD", "Workers": "NUMBER", "Params": "SECTION"}
 
 
 class Option(NamedTuple):
@@ -51,7 +53,7 @@ class Option(NamedTuple):
 
     Attributes:
         name: name of the argument of `main`.
-        kind: `Input`, `Output`, `Table`, `str` or `Params`.
+        kind: `Input`, `Output`, `Table`, `str`, `Workers` or `Params`.
         help: description from the docstring of `main`, or else of the kind.
     """
 
@@ -178,7 +180,7 @@ def _value(name: str, hint: Any, value: Any, staging: Any) -> Any:
     from pydantic import BaseModel
 
     from stages.core.outputs import Output
-    from stages.core.params import load
+    from stages.core.params import load, load_workers
 
     if get_origin(hint) is Annotated:
         return staging.table(Path(value), *hint.__metadata__)
@@ -186,6 +188,8 @@ def _value(name: str, hint: Any, value: Any, staging: Any) -> Any:
         return staging.output(Path(value))
     if hint is Input:
         return _readable(name, Path(value))
+    if hint is Workers:
+        return load_workers(value) if isinstance(value, str) else value
     if issubclass(hint, BaseModel) and isinstance(value, str | Path):
         return load(value, hint)
     return value
@@ -251,7 +255,7 @@ def check(commands: Iterable[str]) -> list[str]:
         is_valid = True
         for option in options:
             value = arguments[option.name]
-            if option.kind == "Params" or (option.kind == "Input" and value not in written):
+            if option.kind in ("Params", "Workers") or (option.kind == "Input" and value not in written):
                 try:
                     arguments[option.name] = _value(option.name, hints[option.name], value, None)
                 except StageError as error:
@@ -271,13 +275,13 @@ def run(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print("usage: python -m stages ROOM.STAGE OPTIONS\n")
         print("`python -m stages ROOM.STAGE --help` explains the options of a stage, and")
-        print("`python -m stages check` reads commands and reports the errors in them.\n")
+        print("`python -m stages check COMMAND...` reports the errors in commands of stages.\n")
         for name, file in known.items():
             print(f"  {name:36} {signature(file).summary}")
         return 0
     name, *rest = argv
     if name == "check":
-        errors = check(sys.stdin)
+        errors = check(rest)
         print(*errors, sep="\n", end="\n" * bool(errors), file=sys.stderr)
         return int(bool(errors))
     if name not in known:
@@ -320,19 +324,3 @@ def reported(name: str, call: Callable[[], None]) -> int:
         print(f"{name}: interrupted; nothing was written", file=sys.stderr)
         return 130
     return 0
-
-
-# A stage uses the threads it declares, not those of the machine: the order in which threads add
-# floats would otherwise change the bytes of outputs, as would the order of hashed strings.
-FIXED_ENVIRONMENT = {
-    "PYTHONHASHSEED": "0",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-}
-
-
-def ensure_fixed_environment() -> None:
-    """Restart the process if its environment differs from the fixed one."""
-    if any(os.environ.get(key) != value for key, value in FIXED_ENVIRONMENT.items()):
-        os.execve(sys.executable, sys.orig_argv, {**os.environ, **FIXED_ENVIRONMENT})

@@ -3,7 +3,6 @@
 import functools
 import importlib.metadata
 import logging
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -182,7 +181,6 @@ def _whole(file: pq.ParquetFile, expectation: Expectation) -> Iterator[pd.DataFr
 def _batches() -> Any:
     """Return the batch definition through which Great Expectations receives frames."""
     # Imported here: it takes seconds, which stages without tables should not pay.
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
 
     logging.getLogger("great_expectations").setLevel(logging.ERROR)

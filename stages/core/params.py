@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, PositiveInt, PrivateAttr, ValidationError
 
 from stages.core.errors import StageError
 
 PARAMS_FILE = Path("params.yaml")
+EXECUTION_FILE = Path("conf/execution.yaml")
 
 
 class Params(BaseModel):
@@ -51,6 +52,33 @@ def load(section: str | Path, model: type[Section]) -> Section:
             )
         values = values[key]
     return _validated(values, model, section, f"{PARAMS_FILE}: section '{section}'")
+
+
+class Execution(Params):
+    """How to execute the stages: what changes no byte of a result."""
+
+    workers: dict[str, PositiveInt]
+
+
+def load_workers(value: str) -> int:
+    """Return a number of processes or threads.
+
+    Args:
+        value: the number, or its name in `conf/execution.yaml`.
+
+    Raises:
+        StageError: the number is 0, or the file does not have it.
+    """
+    if not value.isdecimal():
+        numbers = load(EXECUTION_FILE, Execution).workers
+        if value not in numbers:
+            raise StageError(
+                f"{EXECUTION_FILE}: workers.{value} is missing{_suggest(value, numbers)}"
+            )
+        return numbers[value]
+    if int(value) < 1:
+        raise StageError("the number of workers is 0: give at least 1")
+    return int(value)
 
 
 def read_params() -> Any:

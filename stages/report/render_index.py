@@ -4,10 +4,11 @@ from typing import Any
 
 from pydantic import ConfigDict, RootModel
 
+from stages.core import environment
 from stages.core.command import Input, command
 from stages.core.metrics import read_metrics
 from stages.core.outputs import Output
-from stages.report.page.content import TITLES, Page, Section, Table
+from stages.report.page.content import TITLES, Page, Section, Table, Text
 from stages.report.page.html import Headline, render, reveal
 
 
@@ -25,6 +26,19 @@ def flatten(section: Any, prefix: str = "") -> list[tuple[str, Any]]:
     for key, value in section.items():
         rows += flatten(value, f"{prefix}.{key}" if prefix else str(key))
     return rows
+
+
+def instruction_sets(deviations: list[str]) -> str:
+    """Say which instruction sets the stages used, and what that means for their bytes."""
+    if not deviations:
+        return (
+            "The stages used the instructions that all x86-64 processors with AVX2 have: each of "
+            "these processors gives the same bytes."
+        )
+    return (
+        "The stages that ran last used instructions of this processor, so another kind of "
+        f"processor gives other bytes: {', '.join(deviations)}."
+    )
 
 
 def overview(headlines: dict[str, Headline], params: dict[str, Any]) -> Page:
@@ -52,6 +66,7 @@ def overview(headlines: dict[str, Headline], params: dict[str, Any]) -> Page:
                     )
                 ],
             ),
+            Section("Made from", [], [Text(instruction_sets(environment.deviations()))]),
             Section(
                 "Parameters",
                 [],

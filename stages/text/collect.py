@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.core.command import Input, command
+from stages.core.command import Input, Workers, command
 from stages.core.errors import StageError
 from stages.core.outputs import Output, Table, staged
 from stages.metrics.collect import CollectMetrics
@@ -73,7 +73,9 @@ def count_splits(splits: np.ndarray) -> dict[str, int]:
     return {split: int((splits == code).sum()) for code, split in enumerate(SPLITS)}
 
 
-def collect(corpus: Corpus, raw: Path, params: CollectParams, documents: Table) -> dict[str, Any]:
+def collect(
+    corpus: Corpus, raw: Path, params: CollectParams, workers: int, documents: Table
+) -> dict[str, Any]:
     """Write the table `documents` and return metrics of the corpus."""
     # .dvcignore contains the pattern of this name.
     folder = staged(documents.target.with_suffix(""))
@@ -84,7 +86,7 @@ def collect(corpus: Corpus, raw: Path, params: CollectParams, documents: Table) 
         index = None
         if params.duplicates == "drop":
             index = stack.enter_context(Index(folder, params.near_duplicate_similarity))
-        spooled = spool(corpus, raw, params, folder, index)
+        spooled = spool(corpus, raw, params, workers, folder, index)
         splits = decide(spooled, index, params)
         occurrence = times_met(spooled.ids, splits != NOT_GIVEN)
         spooled.changed["repeated_id"] = int((occurrence > 1).sum())
@@ -120,6 +122,7 @@ def check(*, corpus: Corpus, raw: Path) -> None:
 def main(
     *,
     params: CollectParams,
+    workers: Workers,
     corpus: Corpus,
     raw: Input,
     documents: Table[DOCUMENTS],
@@ -131,7 +134,7 @@ def main(
         corpus: file in conf/corpus
         raw: folder of your own corpora
     """
-    collected = collect(corpus, raw, params, documents)
+    collected = collect(corpus, raw, params, workers, documents)
     about = {
         "name": Path(corpus.section).stem,
         **corpus.model_dump(include={"title", "licence", "homepage", "language"}),

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
-from stages.core.command import Input, command
+from stages.core.command import Input, Workers, command
 from stages.core.errors import StageError
 from stages.core.outputs import Output, Table, staged
 from stages.core.parallel import map_in_order
@@ -41,7 +41,6 @@ class TokenizeParams(Params):
     korean: KoreanParams
     min_count: int = Field(ge=1)
     max_words: int = Field(ge=1)
-    workers: int = Field(ge=1)
 
 
 class Counts:
@@ -101,7 +100,12 @@ class Counts:
 
 
 def tokenized(
-    documents: Path, dictionary: Path, language: str, params: TokenizeParams, folder: Path
+    documents: Path,
+    dictionary: Path,
+    language: str,
+    params: TokenizeParams,
+    workers: int,
+    folder: Path,
 ) -> Iterator[TokenizedBatch]:
     """Yield the tokens of the documents by row group; `folder` is for temporary files."""
     groups = range(pq.ParquetFile(documents).metadata.num_row_groups)
@@ -109,13 +113,13 @@ def tokenized(
         work = functools.partial(
             _english_row_group, documents, params.lowercase, params.keep_punctuation
         )
-        yield from map_in_order(work, groups, params.workers, folder)
+        yield from map_in_order(work, groups, workers, folder)
         return
     tokenizer = korean.Tokenizer(
         dictionary,
         lowercase=params.lowercase,
         keep_punctuation=params.keep_punctuation,
-        workers=params.workers,
+        workers=workers,
         **params.korean.model_dump(),
     )
     pending: list[pa.Table] = []
@@ -152,6 +156,7 @@ def _read(documents: Path, group: int) -> pa.Table:
 def main(
     *,
     params: TokenizeParams,
+    workers: Workers,
     corpus: Corpus,
     korean_words: Input,
     documents: Input,
@@ -170,7 +175,9 @@ def main(
     totals = np.zeros((3, len(SPLITS)), dtype=np.int64)
     # .dvcignore contains the pattern of this name.
     folder = staged(tokens.target.with_suffix(""))
-    batches = tokenized(documents, korean_words, corpus.language, params, folder)
+    batches = tokenized(
+        documents, korean_words, corpus.language, params, workers, folder
+    )
     with tokens.writer() as writer:
         for batch in progress(batches, "tokenizing row groups", metadata.num_row_groups):
             writer.write_table(batch.rows)

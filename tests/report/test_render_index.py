@@ -4,6 +4,7 @@ from pathlib import Path
 
 from page_inputs import render
 
+from stages.core import environment
 from stages.report.page.content import TITLES
 
 PAGES = [name for name in TITLES if name != "index"]
@@ -42,3 +43,15 @@ def test_a_headline_of_no_page_is_ignored(report):
     Path("reports/headlines/removed.json").write_text("{}")
     render("render_index")
     assert report["index"].read_bytes() == before
+
+
+def test_the_overview_says_which_instruction_sets_were_used(report, monkeypatch):
+    for name, value in environment.INSTRUCTION_SETS.items():
+        monkeypatch.setenv(name, value)
+    render("render_index")
+    assert "each of these processors gives the same bytes" in report["index"].read_text()
+    monkeypatch.delenv("ATEN_CPU_CAPABILITY")
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "SkylakeX")
+    render("render_index")
+    html = report["index"].read_text()
+    assert "other bytes: ATEN_CPU_CAPABILITY=native, OPENBLAS_CORETYPE=SkylakeX." in html

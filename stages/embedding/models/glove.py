@@ -222,7 +222,11 @@ def _update(
 
 
 def train_glove(
-    text: TrainingText, vocabulary: Vocabulary, params: GloveParams, checkpoint: Checkpoint
+    text: TrainingText,
+    vocabulary: Vocabulary,
+    params: GloveParams,
+    workers: int,
+    checkpoint: Checkpoint,
 ) -> Model:
     """Train by AdaGrad on the weighted least squares of Pennington et al. 2014, equation 8.
 
@@ -232,9 +236,7 @@ def train_glove(
         StageError: no two words co-occur, or the cost is not finite.
     """
     n_words = len(vocabulary.words)
-    counts = cooccurrence(
-        text, n_words, params.window, params.context == "symmetric", params.workers
-    )
+    counts = cooccurrence(text, n_words, params.window, params.context == "symmetric", workers)
     if not counts.nnz:
         raise StageError(f"in {text.path} no two words occur near each other: bring more text")
     entries = arrange(counts, params.x_max, params.alpha, groups_for(n_words), params.seed)
@@ -245,10 +247,10 @@ def train_glove(
     if saved := checkpoint.restore_arrays():
         arrays, costs = saved
         weights = Weights(**arrays)
-    with ThreadPoolExecutor(params.workers) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         for epoch in progress(range(len(costs), params.epochs), "glove epochs", params.epochs):
             seed = params.seed + epoch
-            cost = train_epoch(entries, weights, params.learning_rate, seed, pool, params.workers)
+            cost = train_epoch(entries, weights, params.learning_rate, seed, pool, workers)
             if not math.isfinite(cost):
                 raise StageError(f"the cost is {cost} in epoch {epoch + 1}: lower learning_rate")
             costs.append(cost)

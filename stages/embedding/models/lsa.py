@@ -70,7 +70,11 @@ def ppmi(counts: scipy.sparse.csr_array, smoothing: float) -> scipy.sparse.csr_a
 
 
 def train_lsa(
-    text: TrainingText, vocabulary: Vocabulary, params: LsaParams, checkpoint: Checkpoint
+    text: TrainingText,
+    vocabulary: Vocabulary,
+    params: LsaParams,
+    workers: int,
+    checkpoint: Checkpoint,
 ) -> Model:
     """Train word vectors by truncated SVD (Deerwester et al. 1990; Levy et al. 2015).
 
@@ -85,7 +89,7 @@ def train_lsa(
     if params.matrix == "documents":
         matrix = document_matrix(text, n_words)
     else:
-        counts = cooccurrence(text, n_words, params.window, True, params.workers)
+        counts = cooccurrence(text, n_words, params.window, True, workers)
         matrix = ppmi(counts, params.context_smoothing)
     if min(matrix.shape) <= params.dimensions:
         raise StageError(

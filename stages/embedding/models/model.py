@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import scipy.sparse
-from pydantic import Field
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
@@ -22,7 +21,6 @@ class ModelParams(Params):
     """The parameters that all sections of `embedding.train_embedding` share."""
 
     kind: str
-    workers: int = Field(ge=1)
 
 
 class Model(NamedTuple):

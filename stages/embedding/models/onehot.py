@@ -14,11 +14,14 @@ class OneHotParams(ModelParams):
     """A section of `embedding.train_embedding` for `kind: onehot`."""
 
     kind: Literal["onehot"]
-    workers: Literal[1]
 
 
 def train_onehot(
-    text: TrainingText, vocabulary: Vocabulary, params: OneHotParams, checkpoint: Checkpoint
+    text: TrainingText,
+    vocabulary: Vocabulary,
+    params: OneHotParams,
+    workers: int,
+    checkpoint: Checkpoint,
 ) -> Model:
     """Return the identity matrix as sparse word vectors, (words, words)."""
     identity = scipy.sparse.eye_array(len(vocabulary.words), dtype=np.float32, format="csr")

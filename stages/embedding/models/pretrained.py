@@ -57,7 +57,6 @@ class PretrainedParams(ModelParams):
     """A section of `embedding.train_embedding` for `kind: pretrained`."""
 
     kind: Literal["pretrained"]
-    workers: Literal[1]
     path: Path
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
@@ -313,7 +312,11 @@ def check_file(params: PretrainedParams) -> None:
 
 
 def load_pretrained(
-    text: TrainingText, vocabulary: Vocabulary, params: PretrainedParams, checkpoint: Checkpoint
+    text: TrainingText,
+    vocabulary: Vocabulary,
+    params: PretrainedParams,
+    workers: int,
+    checkpoint: Checkpoint,
 ) -> Model:
     """Return the words of the corpus that the file contains, with their vectors.
 

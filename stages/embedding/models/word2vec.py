@@ -30,6 +30,7 @@ class Word2VecParams(ModelParams):
     subsampling: float = Field(ge=0)
     learning_rate: float = Field(gt=0)
     epochs: int = Field(ge=1)
+    workers: int = Field(ge=1)
     seed: int
 
 
@@ -123,12 +124,16 @@ def train_word2vec(
     text: TrainingText,
     vocabulary: Vocabulary,
     params: Word2VecParams | FastTextParams,
+    workers: int,
     checkpoint: Checkpoint,
 ) -> Model:
     """Train CBOW or skip-gram (Mikolov et al. 2013a, b) or FastText (Bojanowski et al. 2017).
 
     With one worker the vectors equal those of gensim for the same settings, to the bit, even if
     training was interrupted. With more, the order of updates depends on the machine.
+
+    Args:
+        workers: at least `params.workers`, which is used.
     """
     is_fasttext = isinstance(params, FastTextParams)
     architecture = params.architecture if is_fasttext else params.kind

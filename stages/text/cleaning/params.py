@@ -24,4 +24,3 @@ class CollectParams(Params):
     validation_share: Share
     test_share: Share
     seed: int
-    workers: int = Field(ge=1)

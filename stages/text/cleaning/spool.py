@@ -118,7 +118,12 @@ def times_met(ids: np.ndarray, kept: np.ndarray) -> np.ndarray:
 
 
 def spool(
-    corpus: Corpus, raw: Path, params: CollectParams, folder: Path, index: Index | None
+    corpus: Corpus,
+    raw: Path,
+    params: CollectParams,
+    workers: int,
+    folder: Path,
+    index: Index | None,
 ) -> Spool:
     """Read and clean the corpus batch by batch.
 
@@ -126,6 +131,7 @@ def spool(
         corpus: description of the corpus.
         raw: folder of the user's own corpora.
         params: parameters of collecting.
+        workers: number of processes.
         folder: empty folder for the names and texts.
         index: index to which sketches are added, or None to keep duplicates.
 
@@ -142,7 +148,7 @@ def spool(
         (folder / "texts").open("wb") as texts,
         pa.ipc.new_file(str(folder / "names.arrow"), _NAMES) as names,
     ):
-        results = map_in_order(work, batches(found), params.workers, folder / "batches")
+        results = map_in_order(work, batches(found), workers, folder / "batches")
         for cleaned in progress(results, "collecting batches of up to 4 MB"):
             dropped.update(cleaned.dropped)
             changed.update(cleaned.changed)
