@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := true
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint clean lock
+.PHONY: help run test lint serve clean lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ lint: .venv/installed ## Check style, docstrings and the rules on imports
 	@ruff check .
 	@ruff format --check .
 	@lint-imports
+
+serve: .venv/installed ## Serve the stages that dvc repro runs elsewhere, so that they start at once
+	@python -m stages.server
 
 clean: ## Delete the environment and the outputs of the stages (DVC's cache stays)
 	rm -rf .venv data/text data/embedding data/sequence data/clustering data/music

@@ -21,10 +21,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.pipeline import ROOT, clone, measure
+from benchmarks.pipeline import clone
 from benchmarks.project import (
+    ROOT,
     SHARED,
     change_params,
+    measure,
     project,
     read_params,
     run_stage,
@@ -256,7 +258,7 @@ def corpora(names: list[str]) -> None:
     for name in names:
         file, language, columns, fasttext = CORPORA[name]
         with tempfile.TemporaryDirectory() as temporary:
-            folder = clone(Path(temporary, "etude"))
+            folder = clone("HEAD", Path(temporary, "etude"))
             shutil.copy(SHARED / file, folder / "data/raw")
             write_corpus(folder, language, path=file, label_column="label", **columns)
             change_params(folder, {"embedding.train_embedding.fasttext": fasttext})

@@ -1,59 +1,25 @@
-"""Measure the whole pipeline: the flow against `dvc repro`, cold and unchanged, and the overhead.
+"""Measure the whole pipeline: cold, after one changed parameter, and unchanged.
 
-`python -m benchmarks.pipeline` clones the last commit twice, runs one clone by each, and prints a
-table. It takes as long as both runs together, a quarter of an hour on two cores.
+`python -m benchmarks.pipeline` clones the last commit and runs it by the flow; `--dvc` runs another
+clone by `dvc repro` and compares the locks. `python -m benchmarks.pipeline aea262d HEAD --rounds 2`
+compares revisions, in turns. A cold run takes ten minutes on two cores.
 """
 
-import os
-import shlex
+import argparse
 import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import NamedTuple
 
 import yaml
 from dvc.repo import Repo
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.project import ROOT, Cost, change_params, measure, work_seconds
 
 
-class Cost(NamedTuple):
-    """Wall-clock and processor seconds of a command, including its children.
-
-    `peak_mib` is the resident memory of the largest of its processes.
-    """
-
-    wall_s: float
-    cpu_s: float
-    peak_mib: float
-
-
-def measure(folder: Path, *arguments: str) -> Cost:
-    """Run Python with `arguments` in `folder`; stop the benchmark where that fails."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    start = time.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env={**os.environ, "PATH": path},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.monotonic() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{' '.join(arguments)} failed:\n{output}")
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
-
-
-def clone(folder: Path) -> Path:
-    """Clone the last commit to `folder`, which then has an empty cache."""
+def clone(revision: str, folder: Path) -> Path:
+    """Clone a revision to `folder`, which then has an empty cache."""
     subprocess.run(["git", "clone", "-q", ROOT, folder], check=True)
+    subprocess.run(["git", "checkout", "-q", revision], cwd=folder, check=True)
     return folder
 
 
@@ -64,57 +30,48 @@ def lock(folder: Path) -> dict:
         return {stage.name: locked[stage.name] for stage in repo.index.stages}
 
 
-# Every table of a finished stage, checked against its contract once more.
-CHECK = """
-import importlib, sys
-from pathlib import Path
-from typing import get_type_hints
-from stages.core.command import parse
-stage, *options = sys.argv[1:]
-hints = get_type_hints(importlib.import_module(f"stages.{stage}").main, include_extras=True)
-for name, path in parse(stage, options).items():
-    for contract in getattr(hints.get(name), "__metadata__", ()):
-        contract.check(Path(path))
-"""
+def show(revision: str, what: str, cost: Cost) -> None:
+    """Print what a run took."""
+    print(
+        f"{revision:8} {what:24} {cost.wall_s:7.1f} s, {cost.cpu_s:7.1f} s of processors",
+        flush=True,
+    )
 
 
-def overhead(folder: Path) -> dict[str, float]:
-    """Return the processor seconds of all that is not a stage's own work, by kind.
-
-    Each is measured by itself, for every stage of the finished run in `folder`: importing the
-    stage's modules, importing Great Expectations and checking its tables once more, DVC finding
-    the stage unchanged and, for the flow, everything that a run without any work takes.
-    """
-    costs = {"imports": 0.0, "validation": 0.0, "dvc": 0.0}
-    for name, stage in lock(folder).items():
-        module, *options = shlex.split(stage["cmd"])[3:]
-        imports = measure(folder, "-c", f"import stages.{module}").cpu_s
-        costs["imports"] += imports
-        if "--validation" in options:
-            costs["validation"] += measure(folder, "-c", CHECK, module, *options).cpu_s - imports
-        costs["dvc"] += measure(folder, "-m", "dvc", "repro", "-q", "--single-item", name).cpu_s
-    costs["prefect"] = measure(folder, "-m", "flows", "everything").cpu_s
-    return costs
+def measure_revision(revision: str, folder: Path) -> float:
+    """Measure the flow in a clone, cold, changed and unchanged; return a cold run's CPU seconds."""
+    clone(revision, folder)
+    cold = measure(folder, "-m", "flows", "everything")
+    show(revision, "cold, flow", cold)
+    show(revision, "unchanged, flow", measure(folder, "-m", "flows", "everything"))
+    show(revision, "unchanged, dvc repro", measure(folder, "-m", "dvc", "repro"))
+    params = (folder / "params.yaml").read_bytes()
+    change_params(folder, {"clustering.cluster.words": {"clusters": 24}})
+    show(revision, "one parameter, flow", measure(folder, "-m", "flows", "everything"))
+    (folder / "params.yaml").write_bytes(params)
+    measure(folder, "-m", "flows", "everything")
+    return cold.cpu_s
 
 
 def main() -> None:
     """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("revisions", nargs="*", default=["HEAD"])
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--dvc", action="store_true", help="a cold dvc repro, too")
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        by_flow, by_dvc = clone(Path(temporary, "flow")), clone(Path(temporary, "dvc"))
-        flow = measure(by_flow, "-m", "flows", "everything")
-        print(f"cold, flow:          {flow.wall_s:6.1f} s, {flow.cpu_s:6.1f} s of processors")
-        dvc = measure(by_dvc, "-m", "dvc", "repro")
-        print(f"cold, dvc repro:     {dvc.wall_s:6.1f} s, {dvc.cpu_s:6.1f} s of processors")
-        print(f"flow is faster by    {dvc.wall_s / flow.wall_s:6.2f}")
-        print(f"same dvc.lock:       {lock(by_flow) == lock(by_dvc)}")
-        print(f"unchanged, dvc repro:{measure(by_dvc, '-m', 'dvc', 'repro').wall_s:6.1f} s")
-        unchanged = measure(by_flow, "-m", "flows", "everything")
-        print(f"unchanged, flow:     {unchanged.wall_s:6.1f} s")
-        costs = overhead(by_flow)
-        for kind, seconds in costs.items():
-            print(f"overhead, {kind:11}{seconds:6.1f} s, {seconds / flow.cpu_s:5.1%} of the flow's")
-        total = sum(costs.values())
-        print(f"overhead, all:       {total:6.1f} s, {total / flow.cpu_s:5.1%} of the flow's")
+        for turn in range(arguments.rounds):
+            for revision in arguments.revisions:
+                folder = Path(temporary, f"{revision}_{turn}")
+                cold = measure_revision(revision, folder)
+        own = sum(work_seconds(folder, "process_time", *lock(folder)))
+        print(f"{revision:8} work of the stages       {own:7.1f} s of processors")
+        print(f"{revision:8} all else                 {cold - own:7.1f} s, {1 - own / cold:.1%}")
+        if arguments.dvc:
+            by_dvc = clone(revision, Path(temporary, "dvc"))
+            show(revision, "cold, dvc repro", measure(by_dvc, "-m", "dvc", "repro"))
+            print(f"same dvc.lock: {lock(by_dvc) == lock(folder)}")
 
 
 if __name__ == "__main__":

@@ -1,20 +1,59 @@
-"""A copy of the project in which a benchmark changes parameters and runs stages."""
+"""Running and measuring stages, in a copy of the project with changed parameters."""
 
 import functools
+import os
 import shlex
 import shutil
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from dvc.repo import Repo
 
-from benchmarks.pipeline import ROOT, Cost, measure
+from stages.core import environment
 
+ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
+
+
+class Cost(NamedTuple):
+    """Wall-clock and processor seconds of a command, including its children.
+
+    `peak_mib` is the resident memory of the largest of its processes.
+    """
+
+    wall_s: float
+    cpu_s: float
+    peak_mib: float
+
+
+def measure(folder: Path, *arguments: str) -> Cost:
+    """Run Python with `arguments` in `folder`; stop the benchmark where that fails."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    variables = {**os.environ, "PATH": path}
+    environment.fix(variables)  # for others, too: equal conditions
+    start = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.monotonic() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{' '.join(arguments)} failed:\n{output}")
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 @contextmanager
@@ -33,6 +72,7 @@ def project(changes: dict[str, dict[str, Any]], *rooms: str) -> Iterator[Path]:
         for path in linked:
             (folder / path).symlink_to(ROOT / path)
         shutil.copy(ROOT / "params.yaml", folder)
+        shutil.copy(ROOT / "conf/execution.yaml", folder / "conf")
         change_params(folder, changes)
         yield folder
 
@@ -52,6 +92,14 @@ def change_params(folder: Path, changes: dict[str, dict[str, Any]]) -> None:
         section.update(values)
     text = yaml.safe_dump(params, sort_keys=False)
     (folder / "params.yaml").write_text(text, encoding="utf-8")
+
+
+def set_workers(folder: Path, workers: int, *stages: str) -> None:
+    """Change the number of processes or threads of stages of the project in `folder`."""
+    file = folder / "conf/execution.yaml"
+    execution = yaml.safe_load(file.read_text(encoding="utf-8"))
+    execution["workers"].update(dict.fromkeys(stages, workers))
+    file.write_text(yaml.safe_dump(execution), encoding="utf-8")
 
 
 def write_corpus(folder: Path, language: str, **source: str) -> None:
@@ -80,3 +128,33 @@ def commands() -> dict[str, list[str]]:
 def run_stage(folder: Path, name: str) -> Cost:
     """Run a stage of dvc.yaml in `folder`."""
     return measure(folder, *commands()[name])
+
+
+# Stages in one process, without what does not grow with their work: starting Python and importing
+# (measured apart), and Great Expectations.
+WORK = """
+import gc, importlib, shlex, sys, time
+gc.set_threshold(100_000)
+from stages.core.command import parse
+from stages.core.contracts import Contract
+Contract.check = lambda self, path: {"success": True}  # in worker processes, too
+if __name__ == "__main__":
+    clock, *commands = sys.argv[1:]
+    seconds = []
+    for _, _, stage, *options in map(shlex.split, commands):
+        main = importlib.import_module(f"stages.{stage}").main
+        arguments = {**parse(stage, options), "validation": None}
+        start = getattr(time, clock)()
+        main(**arguments)
+        seconds.append(getattr(time, clock)() - start)
+    print(*seconds, file=open("seconds.txt", "w"))
+"""
+
+
+def work_seconds(folder: Path, clock: str, *names: str) -> list[float]:
+    """Return the seconds of each stage's own work, by a clock of the module `time`."""
+    # In a file, so that worker processes can import it.
+    (folder / "work.py").write_text(WORK)
+    os.sync()  # what is still to be written to the disk would slow it down
+    measure(folder, "work.py", clock, *(shlex.join(commands()[name]) for name in names))
+    return [float(seconds) for seconds in (folder / "seconds.txt").read_text().split()]

@@ -25,8 +25,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from benchmarks.pipeline import ROOT
-from benchmarks.project import SHARED, commands, project, read_params, run_stage, write_corpus
+from benchmarks.project import (
+    ROOT,
+    SHARED,
+    commands,
+    project,
+    read_params,
+    run_stage,
+    write_corpus,
+)
 from stages.core.vocabulary import SPECIAL
 from stages.sequence import train_language_model
 from stages.sequence.language.model import LanguageModel

@@ -7,17 +7,21 @@
 import argparse
 import csv
 import hashlib
-import os
 import random
-import shlex
 import shutil
 import statistics
 import sys
 import time
 from pathlib import Path
 
-from benchmarks.pipeline import measure
-from benchmarks.project import SHARED, change_params, commands, project, run_stage, write_corpus
+from benchmarks.project import (
+    SHARED,
+    project,
+    run_stage,
+    set_workers,
+    work_seconds,
+    write_corpus,
+)
 
 SAMPLE_CHARACTERS = 20_000_000
 # A corpus of repeated reviews keeps its size.
@@ -67,36 +71,6 @@ def write_distinct(folder: Path, megabytes: float) -> None:
             number, written = number + 1, written + len(text)
 
 
-# Stages in one process, without what does not grow with the text: starting Python and importing
-# (measured apart), and Great Expectations.
-WORK = """
-import gc, importlib, shlex, sys, time
-gc.set_threshold(100_000)
-from stages.core.command import parse
-from stages.core.contracts import Contract
-Contract.check = lambda self, path: {"success": True}
-if __name__ == "__main__":
-    clock, *commands = sys.argv[1:]
-    seconds = []
-    for _, _, stage, *options in map(shlex.split, commands):
-        main = importlib.import_module(f"stages.{stage}").main
-        arguments = parse(stage, options)
-        start = getattr(time, clock)()
-        main(**arguments)
-        seconds.append(getattr(time, clock)() - start)
-    print(*seconds, file=open("seconds.txt", "w"))
-"""
-
-
-def work_seconds(folder: Path, clock: str, *names: str) -> list[float]:
-    """Return the seconds of each stage's own work, by a clock of the module `time`."""
-    # In a file, so that worker processes can import it.
-    (folder / "work.py").write_text(WORK)
-    os.sync()  # what is still to be written to the disk would slow it down
-    measure(folder, "work.py", clock, *(shlex.join(commands()[name]) for name in names))
-    return [float(seconds) for seconds in (folder / "seconds.txt").read_text().split()]
-
-
 def english(megabytes: float) -> None:
     """Raw text to tokens.parquet on one core, against NLTK's tokenizer alone."""
     from nltk.tokenize import TreebankWordTokenizer
@@ -133,7 +107,8 @@ def korean(copies: int) -> None:
     head, *lines = (SHARED / "nsmc_sample.tsv").read_text(encoding="utf-8").splitlines()
     lines *= copies
     texts = [line.split("\t")[1] for line in lines]
-    with project({**KEEP_COPIES, "text.tokenize": {"workers": 2}}) as folder:
+    with project(KEEP_COPIES) as folder:
+        set_workers(folder, 2, "tokenize")
         columns = {"text_column": "document", "label_column": "label"}
         write_corpus(folder, "korean", path="reviews.tsv", **columns)
         (folder / "data/raw/reviews.tsv").write_text("\n".join([head, *lines]), encoding="utf-8")
@@ -183,7 +158,7 @@ def workers(megabytes: float, rounds: int) -> None:
         for turn in range(rounds):
             seconds, stages = {}, {}
             for n in (1, 2) if turn % 2 == 0 else (2, 1):
-                change_params(folder, {f"text.{name}": {"workers": n} for name in STAGES})
+                set_workers(folder, n, *STAGES)
                 # Each run begins alike, with no table to replace.
                 shutil.rmtree(tables, ignore_errors=True)
                 seconds[n] = work_seconds(folder, "perf_counter", *STAGES)

@@ -102,7 +102,7 @@ def is_finished(graph: "Graph", flow: str) -> bool:
 
     stages = graph.select(flow)
     try:
-        if graph.all_changed(stages) or graph.left_out(stages):
+        if graph.changed(stages) or graph.left_out(stages):
             return False
     except LockError:  # by a stage that runs
         return False

@@ -25,7 +25,7 @@ def check_names() -> list[str]:
         read: dict[Path, Any] = {PARAMS_FILE: None, EXECUTION_FILE: None}
         for file in read:
             try:
-                read[file] = yaml.safe_load(file.read_text(encoding="utf-8"))
+                read[file] = yaml.load(file.read_text(encoding="utf-8"), yaml.CSafeLoader)
             except (yaml.YAMLError, UnicodeDecodeError) as error:
                 return [f"{file} is not YAML: {' '.join(str(error).split())}"]
     except FileNotFoundError as error:
@@ -34,7 +34,7 @@ def check_names() -> list[str]:
     # `${key}` and `${item}` belong to a `foreach`, which names its section itself.
     named = set(re.findall(r"\$\{([\w.]+)", graph)) - {"key", "item"}
     workers = {name for name in named if name.startswith("workers.")}
-    declared = yaml.safe_load(graph)["stages"].values()
+    declared = yaml.load(graph, yaml.CSafeLoader)["stages"].values()
     for stage in declared:
         for name in stage.get("do", stage).get("params", []):
             if isinstance(name, str):

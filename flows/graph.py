@@ -2,14 +2,13 @@
 
 import re
 import shutil
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 import dvc.stage
-from dvc.repo import Repo, lock_repo
+from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
 from flows import lock_file
@@ -60,12 +59,12 @@ class Graph:
             ValueError: the `meta` of a stage has an unknown key.
         """
         self._repo = Repo()
-        self._lock = threading.Lock()  # DVC's objects are not thread-safe
         self.scratch = Path(self._repo.tmp_dir)
         edges = self._repo.index.graph
+        self._declared = {stage.addressing: stage for stage in self._repo.index.stages}
         self.stages = {
-            stage.addressing: _stage(stage, needs=edges.successors(stage))
-            for stage in self._repo.index.stages
+            name: _stage(stage, needs=edges.successors(stage))
+            for name, stage in self._declared.items()
         }
 
     def select(self, flow: str) -> dict[str, Stage]:
@@ -98,32 +97,16 @@ class Graph:
 
     def _has_run(self, name: str) -> bool:
         """Return whether the outputs of a stage exist as recorded in dvc.lock."""
-        with self._lock:
-            (stage,) = self._repo.stage.collect(name)
-            return not any(out.workspace_status() for out in stage.outs)
+        return not any(out.workspace_status() for out in self._declared[name].outs)
 
-    def changed(self, name: str) -> bool:
-        """Return whether `dvc repro --single-item NAME` would run anything.
-
-        `dvc repro` makes the same check, so the two always agree.
+    def changed(self, names: Iterable[str]) -> list[str]:
+        """Return the stages that `dvc repro --single-item` would run, by the locks as read.
 
         Raises:
             dvc.lock.LockError: another DVC process uses the same files.
         """
-        # lock_repo drops what was read before: other processes may have written dvc.lock since.
-        with self._lock, lock_repo(self._repo):
-            (stage,) = self._repo.stage.collect(name)
-            return stage.changed()
-
-    def all_changed(self, names: Iterable[str]) -> list[str]:
-        """Return the stages that would run even if no stage upstream ran.
-
-        Raises:
-            dvc.lock.LockError: another DVC process uses the same files.
-        """
-        with self._lock, lock_repo(self._repo):
-            stages = {stage.addressing: stage for stage in self._repo.index.stages}
-            return [name for name in names if stages[name].changed()]
+        with self._repo.lock:
+            return [name for name in names if self._declared[name].changed()]
 
     def tidy_locks(self) -> None:
         """Sort dvc.lock as dvc.yaml; remove the stages that dvc.yaml lacks, and their outputs.
@@ -135,13 +118,13 @@ class Graph:
         Raises:
             dvc.lock.LockError: another DVC process uses the repository.
         """
-        with self._lock, lock_repo(self._repo):
-            names: dict[Path, list[str]] = {}
-            outs = {Path(out.fs_path) for stage in self._repo.index.stages for out in stage.outs}
-            for stage in self._repo.index.stages:
-                if isinstance(stage, PipelineStage):
-                    lock = Path(stage.dvcfile.path).with_suffix(".lock")
-                    names.setdefault(lock, []).append(stage.name)
+        names: dict[Path, list[str]] = {}
+        outs = {Path(out.fs_path) for stage in self._declared.values() for out in stage.outs}
+        for stage in self._declared.values():
+            if isinstance(stage, PipelineStage):
+                lock = Path(stage.dvcfile.path).with_suffix(".lock")
+                names.setdefault(lock, []).append(stage.name)
+        with self._repo.lock:
             for lock, order in names.items():
                 _tidy(lock, order, outs)
 

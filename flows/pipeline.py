@@ -41,7 +41,7 @@ def everything(force: bool = False) -> State:
 
 
 @task(cache_policy=NO_CACHE)
-def run_stage(stage: Stage, graph: Graph, runner: StageRunner, force: bool, may_run: bool) -> State:
+def run_stage(stage: Stage, runner: StageRunner, force: bool, may_run: bool) -> State:
     """Run one stage, unless DVC finds it unchanged, and return its final state."""
     if not may_run:
         return Completed(name="Cached", message="cached")
@@ -50,17 +50,17 @@ def run_stage(stage: Stage, graph: Graph, runner: StageRunner, force: bool, may_
     is_waiting = False
     while time.monotonic() - start < stage.timeout_minutes * 60:
         try:
-            if not force and not graph.changed(stage.name):
-                return Completed(name="Cached", message="cached")
-            runner.run(stage.name, force, stage.timeout_minutes, on_line=log.info)
+            was_run = runner.run(stage.name, force, stage.timeout_minutes, on_line=log.info)
         except ReproError as error:
             return Failed(message=str(error))
-        except (LockError, LockedError):
+        except LockedError:
             if not is_waiting:
                 log.info("waiting for another DVC process that uses the same files")
             is_waiting = True
             time.sleep(LOCK_POLL_SECONDS)
         else:
+            if not was_run:
+                return Completed(name="Cached", message="cached")
             return Completed(message=f"done in {time.monotonic() - start:.0f} s")
     return Failed(message=f"its files were in use for {stage.timeout_minutes:g} min")
 
@@ -84,25 +84,22 @@ def run(flow_name: str, force: bool) -> State:
     if not force:
         # If another process has the lock, every stage is looked at before it would run.
         with contextlib.suppress(LockError):
-            changed = graph.all_changed(stages)
+            changed = graph.changed(stages)
     with stage_server() if changed else contextlib.nullcontext():
         mistakes = check_names() + check_commands([stages[name].command for name in changed])
         if mistakes:
             return Failed(message="; ".join(mistakes))
-        states = run_in_order(graph, stages, changed, force)
+        states = run_in_order(stages, changed, force)
     with contextlib.suppress(LockError):  # a later run tidies them
         graph.tidy_locks()
     has_report = any(REPORT in stage.writes for stage in stages.values())
     return conclude(states, graph.left_out(stages), has_report)
 
 
-def run_in_order(
-    graph: Graph, stages: dict[str, Stage], changed: list[str], force: bool
-) -> dict[str, State]:
+def run_in_order(stages: dict[str, Stage], changed: list[str], force: bool) -> dict[str, State]:
     """Run stages, each after those whose outputs it reads, and return their final states.
 
     Args:
-        graph: the graph.
         stages: stages to run by name.
         changed: names of the stages that would run even if no stage upstream ran.
         force: whether to run unchanged stages as well.
@@ -126,16 +123,13 @@ def run_in_order(
                     continue
                 free -= threads
                 ready.remove(name)
-                # DVC takes half a second to look at a stage: it is asked again only about stages
-                # that had changed, or that read what has run since.
+                # DVC looks again only at stages that had changed, or read what has run since.
                 may_run = name in changed or any(states[n].name != "Cached" for n in needs[name])
                 # Stages that wait for a failed one are submitted, too: Prefect ends them as
                 # NotReady.
                 futures[name] = run_stage.with_options(
                     name=name, task_run_name=name, retries=stage.retries
-                ).submit(
-                    stage, graph, runner, force, may_run, wait_for=[futures[n] for n in needs[name]]
-                )
+                ).submit(stage, runner, force, may_run, wait_for=[futures[n] for n in needs[name]])
                 futures[name].add_done_callback(lambda _, name=name: finished.put(name))
             name = finished.get()
             free += min(stages[name].threads, machine)

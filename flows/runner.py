@@ -14,7 +14,7 @@ from pathlib import Path
 CHATTER = re.compile(
     r"$|Running stage '|(Generating|Updating) lock file '|To track the changes with git, run:"
     r"|\tgit add |To enable auto staging, run:|\tdvc config core.autostage |Use `dvc push` to send"
-    r"|Having any troubles\?"
+    r"|Having any troubles\?|Data and pipelines are up to date\.|Stage '.*' didn't change, skipping"
 )
 FAILED = "ERROR: failed to reproduce "
 EXITED = re.compile(r", exited with (-?\d+)$")
@@ -40,7 +40,8 @@ def stage_server() -> Iterator[None]:
         start_new_session=True,
     )
     try:
-        process.stdout.readline()  # it listens, or has ended
+        if b"listens" not in process.stdout.readline():
+            process.wait()  # there is another
         yield
     finally:
         # It would end by itself after its last fork; here, it has none left.
@@ -67,8 +68,8 @@ class StageRunner:
 
     def run(
         self, name: str, force: bool, timeout_minutes: float, on_line: Callable[[str], None]
-    ) -> None:
-        """Run `dvc repro --single-item NAME` and wait for it.
+    ) -> bool:
+        """Run `dvc repro --single-item NAME`, wait, and return whether DVC found a change.
 
         Args:
             name: name of the stage.
@@ -91,9 +92,11 @@ class StageRunner:
         timer.start()
         last_line = failure = ""
         status = 0
+        is_unchanged = False
         try:
             with process:
                 for line in map(str.rstrip, process.stdout):
+                    is_unchanged |= line == f"Stage '{name}' didn't change, skipping"
                     if line.startswith(FAILED):
                         failure = line
                     if failure and (exited := EXITED.search(line)):
@@ -106,7 +109,7 @@ class StageRunner:
             with self._lock:
                 self._processes.discard(process)
         if process.returncode == 0:
-            return
+            return not is_unchanged
         if timed_out.is_set():
             raise ReproError(f"took longer than {timeout_minutes:g} min and was stopped")
         if LOCKED.search(failure):

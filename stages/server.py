@@ -11,6 +11,7 @@ It needs Linux: elsewhere, libraries that start threads of the system make forks
 """
 
 import ast
+import atexit
 import contextlib
 import ctypes
 import functools
@@ -25,9 +26,11 @@ import socket
 import stat
 import sys
 import sysconfig
+import threading
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, NoReturn
 
 from stages.client import REFUSED, SOCKET, STARTED
 from stages.core import environment
@@ -70,6 +73,7 @@ class Server:
         self.path = path
         self._process = os.getpid()
         self._installed = _installed()
+        self._threads = _threads()
         self._selector = selectors.DefaultSelector()
         self._clients: dict[int, socket.socket] = {}  # by the process of the fork
         self._listener = socket.socket(socket.AF_UNIX)
@@ -128,9 +132,8 @@ class Server:
         reason = self._reason_to_refuse(request)
         if reason is None:
             _import_libraries(request)
-            threads = len(os.listdir("/proc/self/task"))
-            if threads > 1:
-                reason = f"{threads - 1} threads of a library are running"
+            if _threads() > self._threads:
+                reason = "a library has started a thread"
         if reason:
             print(f"stage server: refused {request.arguments[:1]}: {reason}", file=sys.stderr)
             with contextlib.suppress(OSError):
@@ -226,6 +229,11 @@ def _installed() -> list[int]:
     return [os.stat(file).st_mtime_ns for file in files]
 
 
+def _threads() -> int:
+    """Return the number of threads of this process, 1 unless it is emulated."""
+    return len(os.listdir("/proc/self/task"))
+
+
 def _import_libraries(request: Request) -> None:
     """Import what the modules that a request names import from elsewhere."""
     package = request.module.rpartition(".")[0]
@@ -281,8 +289,8 @@ def _statements(file: Path, _modified: int) -> list[tuple[str, tuple[str, ...]]]
     return found
 
 
-def become(request: Request) -> Any:
-    """Make this fork the process that was asked for, and run its module."""
+def become(request: Request) -> NoReturn:
+    """Make this fork the process that was asked for, run its module, and exit."""
     for standard, stream in enumerate(request.streams):
         os.dup2(stream, standard)
         os.close(stream)
@@ -296,7 +304,23 @@ def become(request: Request) -> Any:
     importlib.invalidate_caches()
     sys.path.insert(0, request.folder)
     sys.argv[1:] = request.arguments
-    runpy.run_module(request.module, run_name="__main__", alter_sys=True)
+    status: object = 0
+    try:
+        runpy.run_module(request.module, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        status = end.code or 0
+        if not isinstance(status, int):
+            print(status, file=sys.stderr)
+            status = 1
+    except BaseException:  # noqa: BLE001, Python ends so, too
+        traceback.print_exc()
+        status = 1
+    # Python would free all objects one by one, and by that copy the pages shared with the server.
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def main() -> None:
@@ -305,7 +329,8 @@ def main() -> None:
     os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # Arrow would start a thread
     with socket.socket(socket.AF_UNIX) as other:
         if other.connect_ex(SOCKET) == 0:
-            sys.exit(f"a stage server is already running at {SOCKET}")
+            print(f"a stage server already runs at {SOCKET}")
+            return
     server = Server(Path(SOCKET))
     print(f"the stage server listens at {SOCKET}", flush=True)
     try:

@@ -1,34 +1,56 @@
-"""Session fixtures: a tiny project before and after a run, and a browser."""
+"""Session fixtures: a stage server, a tiny project before and after a run, and a browser."""
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from tiny import KEPT, TINY, copy_project, keep_params, run, set_params
+from tiny import make_tiny, run
+
+from stages.core import environment
+
+# Before a library is imported: tests that call stages in this process expect their bytes, too.
+environment.fix()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of this project."""
+    parser.addoption("--renew-golden", action="store_true", help="write tests/golden.json anew")
+
+
+def start_server(socket: Path) -> subprocess.Popen[bytes]:
+    """Start a stage server, which ends with this process at the latest; its log is beside it."""
+    with socket.with_suffix(".log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "stages.server"],
+            cwd=Path(__file__).parents[1],
+            env={**os.environ, "ETUDE_SERVER": str(socket)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
+    assert b"listens" in server.stdout.readline()
+    return server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _stage_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A stage server for all stages and flows that tests start, in whichever project."""
+    socket = tmp_path_factory.mktemp("server") / "socket"
+    with pytest.MonkeyPatch.context() as patch, start_server(socket) as server:
+        patch.setenv("ETUDE_SERVER", str(socket))
+        yield
+        server.stdin.close()
 
 
 @pytest.fixture(scope="session")
 def tiny_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project that has not run, with a corpus of 60 news articles in three files."""
-    from gensim.test.utils import datapath
-
-    project = copy_project(tmp_path_factory.mktemp("tiny"))
-    articles = Path(datapath("lee_background.cor")).read_text(encoding="utf-8").splitlines()
-    corpus = project / "data" / "raw" / "tiny"
-    corpus.mkdir(parents=True)
-    for week in range(3):
-        text = "\n\n".join(articles[week * 20 : (week + 1) * 20])
-        (corpus / f"week_{week}.txt").write_text(text, encoding="utf-8")
-    declaration = yaml.safe_load((project / "conf/corpus/own.yaml").read_text(encoding="utf-8"))
-    declaration["sources"] = [{"path": "tiny"}]
-    (project / "conf/corpus/tiny.yaml").write_text(yaml.safe_dump(declaration), encoding="utf-8")
-    keep_params(project / "params.yaml", KEPT)
-    set_params(project / "params.yaml", TINY)
-    return project
+    return make_tiny(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture(scope="session")

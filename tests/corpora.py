@@ -23,7 +23,6 @@ PARAMS = {
     "validation_share": 0.2,
     "test_share": 0.2,
     "seed": 1,
-    "workers": 1,
 }
 CORPUS = {
     "title": "test",
@@ -41,7 +40,7 @@ class Collecting:
         self.folder, self.raw, self.out = folder, folder / "raw", folder / "out"
         self.raw.mkdir(exist_ok=True)
 
-    def __call__(self, *sources: dict, corpus: dict | None = None, **changes):
+    def __call__(self, *sources: dict, corpus: dict | None = None, workers: int = 1, **changes):
         """Collect `sources` and return the documents and the metrics."""
         section = {"text": {"collect": {**PARAMS, **changes}}}
         (self.folder / "params.yaml").write_text(yaml.safe_dump(section))
@@ -49,6 +48,7 @@ class Collecting:
         (self.folder / "mine.yaml").write_text(yaml.safe_dump(described))
         main(
             params="text.collect",
+            workers=workers,
             corpus="mine.yaml",
             raw="raw",
             documents="out/documents.parquet",

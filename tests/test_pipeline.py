@@ -2,6 +2,7 @@
 
 import dataclasses
 import gzip
+import hashlib
 import importlib
 import itertools
 import json
@@ -21,6 +22,7 @@ from dvc.repo import Repo
 from dvc.stage import PipelineStage
 from tiny import ROOT, copy_project, run, set_params
 
+from stages.core import environment
 from stages.core.command import Option, signature
 from stages.core.command import stages as modules
 from stages.core.contracts import Contract
@@ -67,6 +69,7 @@ def stages(project: Path) -> list[PipelineStage]:
 STAGES = stages(ROOT)
 DECLARED = [declared(stage) for stage in STAGES]
 MODULES = modules()
+WORKERS = yaml.safe_load((ROOT / "conf/execution.yaml").read_text(encoding="utf-8"))["workers"]
 IMPORTS = grimp.build_graph("stages", cache_dir=None)
 
 every_stage = pytest.mark.parametrize("stage", DECLARED, ids=lambda stage: stage.name)
@@ -96,8 +99,8 @@ def problems(stage: Declared) -> list[str]:
         return [f"the options are {stage.options}, but main takes {expected}"]
     found, used = [], {"Params": set(), "Input": set(), "Output": set()}
     for option, (_, value) in zip(expected, stage.options, strict=True):
-        if option.kind == "str":
-            wrong = "/" in value
+        if option.kind in ("str", "Workers"):
+            wrong = "/" in value or (option.kind == "Workers" and value not in WORKERS)
         elif option.kind == "Params":
             used["Params"].add(value)
             is_section = value == stage.module or value.startswith(f"{stage.module}.")
@@ -315,6 +318,22 @@ def test_everything_runs_through_the_flow(finished_project):
     assert not missing
     status = run(finished_project, "dvc", "status")
     assert "up to date" in status.stdout, status.stdout
+
+
+def test_the_outputs_are_those_of_the_golden_file(finished_project, pytestconfig):
+    """On whatever processor this runs; the hashes are renewed by --renew-golden."""
+    if deviations := environment.deviations():
+        pytest.skip(f"the environment names instruction sets: {', '.join(deviations)}")
+    found = {
+        out.def_path: hashlib.sha256((finished_project / out.def_path).read_bytes()).hexdigest()
+        for stage in stages(finished_project)
+        for out in stage.outs
+    }
+    file = ROOT / "tests/golden.json"
+    if pytestconfig.getoption("renew_golden"):
+        file.write_text(json.dumps(found, indent=0, sort_keys=True) + "\n", encoding="utf-8")
+    golden = json.loads(file.read_text(encoding="utf-8"))
+    assert {path for path in found | golden if found.get(path) != golden.get(path)} == set()
 
 
 @pytest.mark.timeout(1800)

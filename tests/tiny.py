@@ -116,3 +116,22 @@ def copy_project(target: Path) -> Path:
     (target / "dvc.lock").unlink(missing_ok=True)
     subprocess.run(["git", "init", "-q", target], check=True)
     return target
+
+
+def make_tiny(target: Path) -> Path:
+    """Make a tiny project that has not run, with a corpus of 60 news articles in three files."""
+    from gensim.test.utils import datapath
+
+    project = copy_project(target)
+    articles = Path(datapath("lee_background.cor")).read_text(encoding="utf-8").splitlines()
+    corpus = project / "data" / "raw" / "tiny"
+    corpus.mkdir(parents=True)
+    for week in range(3):
+        text = "\n\n".join(articles[week * 20 : (week + 1) * 20])
+        (corpus / f"week_{week}.txt").write_text(text, encoding="utf-8")
+    declaration = yaml.safe_load((project / "conf/corpus/own.yaml").read_text(encoding="utf-8"))
+    declaration["sources"] = [{"path": "tiny"}]
+    (project / "conf/corpus/tiny.yaml").write_text(yaml.safe_dump(declaration), encoding="utf-8")
+    keep_params(project / "params.yaml", KEPT)
+    set_params(project / "params.yaml", TINY)
+    return project

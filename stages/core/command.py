@@ -86,6 +86,13 @@ def stages() -> dict[str, Path]:
     return {f"{file.parent.name}.{file.stem}": file for file in files if _main(file)}
 
 
+def _file(name: str) -> Path | None:
+    """Return the file of one stage, without reading the others; None if there is no such stage."""
+    room, _, stage = name.partition(".")
+    file = STAGES / room / f"{stage}.py"
+    return file if stage.isidentifier() and file.exists() and _main(file) else None
+
+
 def signature(stage: Path) -> Signature:
     """Return the signature of the stage in a file."""
     main = _main(stage)
@@ -119,7 +126,7 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(name: str, argv: list[str]) -> dict[str, str]:
     """Return the values of a stage's options; exit with one sentence if they are invalid."""
-    summary, options = signature(stages()[name])
+    summary, options = signature(_file(name))
     parser = _Parser(
         prog=f"python -m stages {name}",
         usage=f"python -m stages {name} OPTIONS",
@@ -235,11 +242,10 @@ def check(commands: Iterable[str]) -> list[str]:
         read_params()
     except StageError as error:
         return [str(error)]
-    known = stages()
     calls = []
     for words in map(shlex.split, commands):
         name = words[3]
-        calls.append((name, parse(name, words[4:]), signature(known[name]).options))
+        calls.append((name, parse(name, words[4:]), signature(_file(name)).options))
     written = {
         arguments[option.name]
         for _, arguments, options in calls
@@ -255,7 +261,8 @@ def check(commands: Iterable[str]) -> list[str]:
         is_valid = True
         for option in options:
             value = arguments[option.name]
-            if option.kind in ("Params", "Workers") or (option.kind == "Input" and value not in written):
+            is_written = option.kind == "Input" and value in written
+            if option.kind in ("Params", "Workers", "Input") and not is_written:
                 try:
                     arguments[option.name] = _value(option.name, hints[option.name], value, None)
                 except StageError as error:
@@ -271,12 +278,11 @@ def check(commands: Iterable[str]) -> list[str]:
 
 def run(argv: list[str]) -> int:
     """Run the stage that `argv` names and return the exit status."""
-    known = stages()
     if not argv or argv[0] in ("-h", "--help"):
         print("usage: python -m stages ROOM.STAGE OPTIONS\n")
         print("`python -m stages ROOM.STAGE --help` explains the options of a stage, and")
         print("`python -m stages check COMMAND...` reports the errors in commands of stages.\n")
-        for name, file in known.items():
+        for name, file in stages().items():
             print(f"  {name:36} {signature(file).summary}")
         return 0
     name, *rest = argv
@@ -284,7 +290,8 @@ def run(argv: list[str]) -> int:
         errors = check(rest)
         print(*errors, sep="\n", end="\n" * bool(errors), file=sys.stderr)
         return int(bool(errors))
-    if name not in known:
+    if _file(name) is None:
+        known = stages()
         close = difflib.get_close_matches(name, known, n=1)
         hint = f" (did you mean '{close[0]}'?)" if close else f" (known: {', '.join(known)})"
         print(f"no stage is called '{name}'{hint}", file=sys.stderr)

@@ -124,7 +124,7 @@ def _validated(values: Any, model: type[Section], section: str, source: str) -> 
 
 def _read(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
     except FileNotFoundError:
         if path == PARAMS_FILE:
             message = f"{path} is not in {Path.cwd()}: run from the project's root"

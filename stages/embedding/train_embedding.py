@@ -53,8 +53,8 @@ def check(*, params: Kind, workers: int) -> None:
     model_params, _ = load_section(params.section)
     if isinstance(model_params, Word2VecParams) and model_params.workers > workers:
         raise StageError(
-            f"params.yaml: {params.section}.workers is {model_params.workers}, but conf/execution.yaml "
-            f"gives train_embedding {workers}: raise it there"
+            f"params.yaml: {params.section}.workers is {model_params.workers}, but "
+            f"conf/execution.yaml gives train_embedding {workers}: raise it there"
         )
     if isinstance(model_params, PretrainedParams):
         check_file(model_params)

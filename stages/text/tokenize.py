@@ -175,9 +175,7 @@ def main(
     totals = np.zeros((3, len(SPLITS)), dtype=np.int64)
     # .dvcignore contains the pattern of this name.
     folder = staged(tokens.target.with_suffix(""))
-    batches = tokenized(
-        documents, korean_words, corpus.language, params, workers, folder
-    )
+    batches = tokenized(documents, korean_words, corpus.language, params, workers, folder)
     with tokens.writer() as writer:
         for batch in progress(batches, "tokenizing row groups", metadata.num_row_groups):
             writer.write_table(batch.rows)

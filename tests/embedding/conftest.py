@@ -9,10 +9,10 @@ from stages.embedding.models.training_text import TrainingText, read_vocabulary
 from stages.text.contracts import TOKENS
 
 SECTIONS = {
-    "onehot": {"kind": "onehot", "workers": 1},
+    "onehot": {"kind": "onehot"},
     "lsa": {
         "kind": "lsa", "matrix": "cooccurrence", "window": 2, "context_smoothing": 0.75,
-        "dimensions": 6, "singular_value_power": 0.5, "iterations": 4, "workers": 1, "seed": 5,
+        "dimensions": 6, "singular_value_power": 0.5, "iterations": 4, "seed": 5,
     },
     "cbow": {
         "kind": "cbow", "dimensions": 6, "window": 2, "softmax": "negative_sampling",
@@ -21,7 +21,7 @@ SECTIONS = {
     },
     "glove": {
         "kind": "glove", "dimensions": 6, "window": 2, "context": "symmetric", "x_max": 5.0,
-        "alpha": 0.75, "learning_rate": 0.05, "epochs": 3, "workers": 1, "seed": 5,
+        "alpha": 0.75, "learning_rate": 0.05, "epochs": 3, "seed": 5,
     },
 }  # fmt: skip
 SECTIONS["skipgram"] = {**SECTIONS["cbow"], "kind": "skipgram"}
@@ -85,7 +85,7 @@ def train(folder):
     """A function that trains a kind of model with some changes and returns its outputs, bytes."""
     from stages.embedding.train_embedding import main
 
-    def run(name, **changes):
+    def run(name, workers=1, **changes):
         section = {"embedding": {"train_embedding": {"mine": {**SECTIONS[name], **changes}}}}
         (folder / "params.yaml").write_text(yaml.safe_dump(section))
         outputs = {
@@ -95,6 +95,7 @@ def train(folder):
         }
         main(
             params="embedding.train_embedding.mine",
+            workers=workers,
             tokens="tokens.parquet",
             vocabulary="vocabulary.parquet",
             **outputs,

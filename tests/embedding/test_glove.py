@@ -108,7 +108,7 @@ def test_groups_follow_the_vocabulary():
 def test_dot_products_become_log_counts(text):
     text, words = text
     params = GloveParams(**{**SECTIONS["glove"], "epochs": 200, "learning_rate": 0.1})
-    model = train_glove(text, words, params, NoCheckpoint())
+    model = train_glove(text, words, params, 1, NoCheckpoint())
     t = model.tensors
     row, column = t["sample_row"], t["sample_column"]
     dots = (t["output"][row] * t["context"][column]).sum(axis=1) + t["bias"][row]
@@ -121,10 +121,10 @@ def test_dot_products_become_log_counts(text):
 def test_a_text_without_cooccurrences_is_an_error(folder, text):
     write_tokens("tokens.parquet", [["w1"], ["w2"]], ["train"] * 2)
     with pytest.raises(StageError, match="no two words occur near each other"):
-        train_glove(*text, GloveParams(**SECTIONS["glove"]), NoCheckpoint())
+        train_glove(*text, GloveParams(**SECTIONS["glove"]), 1, NoCheckpoint())
 
 
 def test_a_cost_that_is_not_finite_stops_training(text):
     params = GloveParams(**{**SECTIONS["glove"], "learning_rate": 1e30, "epochs": 9})
     with pytest.raises(StageError, match=r"the cost is (nan|inf) in epoch \d: lower learning_rate"):
-        train_glove(*text, params, NoCheckpoint())
+        train_glove(*text, params, 1, NoCheckpoint())

@@ -34,7 +34,7 @@ def test_axes_equal_those_of_the_full_svd(text, matrix):
     params = LsaParams(
         **{**SECTIONS["lsa"], "matrix": matrix, "singular_value_power": 1, "iterations": 20}
     )
-    model = train_lsa(text, words, params, NoCheckpoint())
+    model = train_lsa(text, words, params, 1, NoCheckpoint())
     n = len(words.words)
     if matrix == "documents":
         matrix = document_matrix(text, n).toarray()
@@ -50,11 +50,11 @@ def test_axes_equal_those_of_the_full_svd(text, matrix):
 
 def test_fewer_words_than_dimensions_are_an_error(text):
     with pytest.raises(StageError, match=r"a cooccurrence matrix of .* lower dimensions"):
-        train_lsa(*text, LsaParams(**{**SECTIONS["lsa"], "dimensions": 500}), NoCheckpoint())
+        train_lsa(*text, LsaParams(**{**SECTIONS["lsa"], "dimensions": 500}), 1, NoCheckpoint())
 
 
 def test_fewer_documents_than_dimensions_are_an_error(folder, text):
     write_tokens("tokens.parquet", [["w1", "w2", "w3"] * 9], ["train"])
     params = LsaParams(**{**SECTIONS["lsa"], "matrix": "documents"})
     with pytest.raises(StageError, match="a documents matrix of 1 x"):
-        train_lsa(*text, params, NoCheckpoint())
+        train_lsa(*text, params, 1, NoCheckpoint())

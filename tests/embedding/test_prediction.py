@@ -21,7 +21,7 @@ from .conftest import SECTIONS, NoCheckpoint, write_tokens
 
 def model_of(name, text, words, **changes):
     params = Word2VecParams(**{**SECTIONS[name], **changes})
-    model = train_word2vec(text, words, params, NoCheckpoint())
+    model = train_word2vec(text, words, params, 1, NoCheckpoint())
     space = space_of(model)
     return model, space, Predictor(model, space)
 

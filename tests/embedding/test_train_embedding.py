@@ -89,13 +89,25 @@ def test_a_checkpoint_of_other_params_is_ignored(train, folder, monkeypatch):
             r"embedding\.train_embedding\.mine\.kind is 'glov'; there are: onehot, lsa, cbow",
         ),
         ({"dimensons": 5}, r"unknown parameter 'dimensons' \(did you mean 'dimensions'\?\)"),
-        ({"workers": 0}, "'workers' is 0"),
+        ({"epochs": 0}, "'epochs' is 0"),
         ({"context": "right"}, "'context' is 'right'"),
     ],
 )
 def test_invalid_parameters_are_an_error(train, changes, message):
     with pytest.raises(StageError, match=message):
         train("glove", **changes)
+
+
+@pytest.mark.parametrize("kind", ["lsa", "glove"])
+def test_more_workers_give_the_same_bytes(train, kind):
+    assert train(kind, workers=3) == train(kind)
+
+
+def test_more_threads_than_the_stage_has_are_an_error(train, monkeypatch):
+    section = {**SECTIONS["cbow"], "workers": 2}
+    monkeypatch.setitem(SECTIONS, "cbow", section)
+    with pytest.raises(StageError, match=r"mine\.workers is 2, but conf/execution.yaml gives"):
+        train("cbow")
 
 
 def test_projects_own_sections_are_valid():

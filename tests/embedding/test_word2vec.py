@@ -37,7 +37,7 @@ def test_vectors_equal_those_of_gensim(text, documents, name, softmax):
     text, words = text
     section = {**SECTIONS[name], "softmax": softmax}
     params = (FastTextParams if name == "fasttext" else Word2VecParams)(**section)
-    model = train_word2vec(text, words, params, NoCheckpoint())
+    model = train_word2vec(text, words, params, 1, NoCheckpoint())
     expected = train_with_gensim(name, section, words, documents[:190])
     np.testing.assert_array_equal(model.vectors, expected.wv[words.words])
     if name == "fasttext":
@@ -46,10 +46,14 @@ def test_vectors_equal_those_of_gensim(text, documents, name, softmax):
 
 def test_only_fasttext_has_vectors_for_unseen_words(text):
     text, words = text
-    skipgram = train_word2vec(text, words, Word2VecParams(**SECTIONS["skipgram"]), NoCheckpoint())
+    skipgram = train_word2vec(
+        text, words, Word2VecParams(**SECTIONS["skipgram"]), 1, NoCheckpoint()
+    )
     assert unseen_vector("w1w2", skipgram) is None
     assert nearest_neighbours(["w1w2"], 3, space_of(skipgram), skipgram).num_rows == 0
-    fasttext = train_word2vec(text, words, FastTextParams(**SECTIONS["fasttext"]), NoCheckpoint())
+    fasttext = train_word2vec(
+        text, words, FastTextParams(**SECTIONS["fasttext"]), 1, NoCheckpoint()
+    )
     rows = nearest_neighbours(["w1w2", "w1"], 3, space_of(fasttext), fasttext).to_pylist()
     assert [row["seen"] for row in rows] == [False] * 3 + [True] * 3
 
@@ -74,6 +78,7 @@ def test_jamo_ngrams_bring_syllables_together(tmp_path, jamo):
         TrainingText(tmp_path / "t.parquet", words.words),
         words,
         FastTextParams(**section),
+        1,
         NoCheckpoint(),
     )
     assert model.words == words.words

@@ -16,8 +16,9 @@ from flows.server import Server
 
 FLOWS = Path(__file__).parents[2] / "flows"
 
-# `python -m stages ROOM.STAGE INPUTS... OUTPUT` writes its start and its end into a journal. A test
-# makes it behave differently by a file that DVC does not track.
+# What a stage does that the project's own `python -m stages ROOM.STAGE INPUTS... OUTPUT` starts: it
+# writes its start and its end into a journal. A test makes it behave differently by a file that DVC
+# does not track.
 STAGES = """
 import json, os, signal, sys, time
 from pathlib import Path
@@ -26,7 +27,7 @@ def note(event):
     with open("journal", "a") as journal:
         journal.write(f"{name} {event} {os.getpid()}\\\\n")
 
-if sys.argv[1:] == ["check"]:
+if sys.argv[1] == "check":
     sys.exit()
 stage, *inputs, output = sys.argv[1:]
 name = Path(output).name
@@ -42,7 +43,8 @@ if do == "ignore interrupt":
 if do == "die":
     os.kill(os.getpid(), signal.SIGKILL)
 if do == "kill dvc":
-    os.kill(os.getpgrp(), signal.SIGKILL)
+    (writer,) = json.loads(Path(".dvc/tmp/rwlock").read_text())["write"].values()
+    os.kill(writer["pid"], signal.SIGKILL)
 if do == "fail" or do == "fail once" and not Path(f"{name}.failed").exists():
     Path(f"{name}.failed").touch()
     sys.exit(f"{stage}: cannot write {name}")
@@ -149,9 +151,13 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dvc(folder, "init", "-q")
     dvc(folder, "config", "core.analytics", "false")
     (folder / "stages").mkdir()
-    (folder / "stages" / "__main__.py").write_text(STAGES)
+    (folder / "stages" / "run.py").write_text(STAGES)
+    for name in ("__main__.py", "client.py", "server.py", "core"):
+        (folder / "stages" / name).symlink_to(FLOWS.parent / "stages" / name)
     (folder / "dvc.yaml").write_text(DVC_YAML)
     (folder / "params.yaml").write_text(PARAMS_YAML)
+    (folder / "conf").mkdir()
+    (folder / "conf/execution.yaml").touch()  # no stage has a number of workers
     (folder / "journal").touch()
     (folder / "flows").symlink_to(FLOWS)
     (folder / "pyproject.toml").symlink_to(FLOWS.parent / "pyproject.toml")  # Prefect's settings

@@ -71,15 +71,16 @@ def test_params_that_are_not_yaml_are_reported(params):
 def test_mistakes_in_any_section_or_file_are_reported_together(params, project):
     params("min_count: ", "min_cuont: ")
     commands = [
-        "python -m stages text.tokenize --params text.tokenize --corpus conf/corpus/embeded.yaml"
-        " --korean-words conf/korean_words.tsv --documents d.parquet --tokens t.parquet"
-        " --vocabulary v.parquet --metrics m.json --validation c.json",
+        "python -m stages text.tokenize --params text.tokenize --workers tokenise"
+        " --corpus conf/corpus/embeded.yaml --korean-words conf/korean_words.tsv"
+        " --documents d.parquet --tokens t.parquet --vocabulary v.parquet --metrics m.json --validation c.json",
         "python -m stages clustering.project --params clustering.project --points gone.parquet"
         " --projection p.parquet --metrics m.json --validation c.json",
     ]
     assert check.check_commands(commands) == [
         "params.yaml: section 'text.tokenize': parameter 'min_count' is missing; "
         "unknown parameter 'min_cuont' (did you mean 'min_count'?)",
+        "conf/execution.yaml: workers.tokenise is missing (did you mean 'tokenize'?)",
         "conf/corpus/embeded.yaml does not exist (did you mean 'embedded'?)",
         "--documents: d.parquet does not exist",
         "--points: gone.parquet does not exist",
@@ -93,6 +94,27 @@ def test_a_key_that_cannot_be_part_of_a_path_is_named(params, key, better):
     (sentence,) = check.check_commands([command])
     assert f"the key '{key}' in 'embedding.train_embedding' has characters" in sentence
     assert better in sentence
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("tokenize:", "tokenise:", "no stage reads 'workers.tokenise' (did you mean"),
+        ("  collect: 1\n", "", "conf/execution.yaml lacks 'workers.collect'"),
+        ("workers:", "workers: [", "conf/execution.yaml is not YAML: "),
+    ],
+)
+def test_a_mistake_in_the_numbers_of_workers_is_reported(project, monkeypatch, old, new, message):
+    monkeypatch.chdir(project)
+    file = project / "conf/execution.yaml"
+    original = (ROOT / "conf/execution.yaml").read_text(encoding="utf-8")
+    assert old in original
+    file.write_text(original.replace(old, new), encoding="utf-8")
+    try:
+        (sentence,) = check.check_names()
+    finally:
+        file.write_text(original, encoding="utf-8")
+    assert message in sentence
 
 
 def test_another_folder_is_reported(tmp_path, monkeypatch):

@@ -182,15 +182,25 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def test_the_command_starts_a_server_and_names_the_report(done):
+    done.edit("params.yaml", "cbow: 1", "cbow: 2")
     # The proxy does not exist: requests to this machine must not use it.
     command = flows("everything", http_proxy="http://127.0.0.1:9", no_proxy="", NO_PROXY="")
     out, err = command.communicate(timeout=200)
     assert command.returncode == 0, err
-    assert out.splitlines() == ["0 done, 6 cached", "reports/index.html"]
+    assert out.splitlines() == ["1 done, 5 cached", "reports/index.html"]
     assert Path(".dvc/tmp/prefect.db").exists()
     # Prefect's own lines (flow started, task created, final state) are not shown.
-    assert len(err.splitlines()) == 6
-    assert all(re.fullmatch(r"[\d:.]+  \S+ +cached", line) for line in err.splitlines()), err
+    outcomes = [line for line in err.splitlines() if re.fullmatch(r"[\d:.]+  \S+ +cached", line)]
+    assert len(outcomes) == 5, err
+    assert len(err.splitlines()) == 8, "the changed stage adds its command, output and outcome"
+
+
+def test_a_run_in_which_nothing_has_changed_needs_no_server(done):
+    command = flows("everything")
+    out, err = command.communicate(timeout=200)
+    assert (command.returncode, err) == (0, "")
+    assert out.splitlines() == ["nothing has changed: 6 cached", "reports/index.html"]
+    assert not Path(".dvc/tmp/prefect.db").exists()
 
 
 def test_a_report_of_an_earlier_run_is_not_named(done, api):
@@ -244,7 +254,7 @@ def test_a_failed_server_is_reported_in_one_line_after_the_stages(toy, end):
     assert set(lock(toy.folder)["stages"]) == {"collect", "train@cbow", "train@skipgram"}
 
 
-def test_the_error_of_a_failed_write_names_the_file(done):
+def test_the_error_of_a_failed_write_names_the_file(toy):
     Path(".dvc/tmp/prefect.lock").mkdir()
     command = flows("text")
     _, err = command.communicate(timeout=200)

@@ -96,6 +96,7 @@ class Run:
         (self.folder / "mine.yaml").write_text(yaml.safe_dump(described))
         collect.main(
             params="text.collect",
+            workers=1,
             corpus="mine.yaml",
             raw="raw",
             documents="out/documents.parquet",

@@ -24,7 +24,7 @@ PROFILE = {"examples": 10, "labels": 8, "words_per_label": 3, "prior": 1.0}
 def run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
-    def run(rows=ROWS, row_group_size=1_000, language="english", korean=None, **changes):
+    def run(rows=ROWS, row_group_size=1_000, language="english", korean=None, workers=1, **changes):
         columns = list(zip(*rows, strict=True))
         table = pa.table(columns, schema=DOCUMENTS.schema)
         pq.write_table(table, "documents.parquet", row_group_size=row_group_size)
@@ -33,7 +33,6 @@ def run(tmp_path, monkeypatch):
         (tmp_path / "words.tsv").write_text("")
         section = {
             "lowercase": True, "keep_punctuation": False, "min_count": 2, "max_words": 100,
-            "workers": 1,
             "korean": {"morphemes": "content", "part_of_speech": False, "correct_typos": False,
                        "correct_spacing": False, **(korean or {})},
             **changes,
@@ -42,6 +41,7 @@ def run(tmp_path, monkeypatch):
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
         tokenize.main(
             params="text.tokenize",
+            workers=workers,
             corpus="corpus.yaml",
             korean_words="words.tsv",
             documents="documents.parquet",
