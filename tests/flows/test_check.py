@@ -73,7 +73,8 @@ def test_mistakes_in_any_section_or_file_are_reported_together(params, project):
     commands = [
         "python -m stages text.tokenize --params text.tokenize --workers tokenise"
         " --corpus conf/corpus/embeded.yaml --korean-words conf/korean_words.tsv"
-        " --documents d.parquet --tokens t.parquet --vocabulary v.parquet --metrics m.json --validation c.json",
+        " --documents d.parquet --tokens t.parquet --vocabulary v.parquet --metrics m.json"
+        " --validation c.json",
         "python -m stages clustering.project --params clustering.project --points gone.parquet"
         " --projection p.parquet --metrics m.json --validation c.json",
     ]

@@ -32,8 +32,8 @@ def _rows(test: str, measure: str, **columns: object) -> pd.DataFrame:
 
 def score_similarity(name: str, pairs: pd.DataFrame, space: Space) -> pd.DataFrame:
     """Return the cosine of each pair of words next to the similarity that people gave it."""
-    is_covered = pairs["word_a"].isin(space.row_of) & pairs["word_b"].isin(space.row_of)
-    known = pairs[is_covered]
+    is_known = pairs[["word_a", "word_b"]].map(space.row_of.__contains__)
+    known = pairs[is_known.all(axis=1)]
     a, b = ([space.row_of[word] for word in known[side]] for side in ("word_a", "word_b"))
     predictions = space.cosines_of_pairs(a, b) if a else np.zeros(0)
     items = known["word_a"] + " " + known["word_b"]
@@ -48,8 +48,8 @@ def score_analogies(name: str, questions: pd.DataFrame, space: Space) -> pd.Data
     The answer to `a is to b as c is to` is the word nearest to b - a + c other than these three
     (3CosAdd, Mikolov et al. 2013c).
     """
-    is_covered = questions[ANALOGY_COLUMNS].isin(list(space.row_of)).all(axis=1)
-    known = questions[is_covered]
+    is_known = questions[ANALOGY_COLUMNS].map(space.row_of.__contains__)
+    known = questions[is_known.all(axis=1)]
     rows = np.array([known[name].map(space.row_of) for name in ANALOGY_COLUMNS], dtype=int)
     predictions = np.zeros(len(known))
     for start in range(0, len(known), BATCH_QUESTIONS):
@@ -58,7 +58,7 @@ def score_analogies(name: str, questions: pd.DataFrame, space: Space) -> pd.Data
         for excluded in (a, b, c):
             cosines[np.arange(len(a)), excluded] = -np.inf
         predictions[start : start + BATCH_QUESTIONS] = chance_among_first(cosines, d, 1)
-    items = known[ANALOGY_COLUMNS].agg(" ".join, axis=1) if len(known) else []
+    items = [" ".join(words) for words in known[ANALOGY_COLUMNS].itertuples(index=False)]
     return _rows(name, ACCURACY, part=known[SECTION], item=items, prediction=predictions)
 
 
@@ -93,7 +93,7 @@ def score_outliers(label_words: pd.DataFrame, space: Space) -> pd.DataFrame:
         others = [w for other in groups.values() for w in other if w not in words]
         for outlier in dict.fromkeys(others):
             rows = [space.row_of[word] for word in [*words, outlier]]
-            cosines = space.cosines(space.units[rows])[:, rows]
+            cosines = space.cosines_among(rows)
             similarity = (cosines.sum(axis=1) - cosines.diagonal()) / (len(rows) - 1)
             parts.append(label)
             items.append(outlier)

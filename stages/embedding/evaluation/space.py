@@ -33,6 +33,12 @@ class Space(NamedTuple):
         product = normalize(queries) @ self.units.T
         return product.toarray() if scipy.sparse.issparse(product) else product
 
+    def cosines_among(self, rows: list[int]) -> np.ndarray:
+        """Return the cosine of each two of some rows, (rows, rows)."""
+        units = self.units[rows]
+        product = units @ units.T
+        return product.toarray() if scipy.sparse.issparse(product) else product
+
     def cosines_of_pairs(self, a: list[int], b: list[int]) -> np.ndarray:
         """Return the cosine of each pair of rows, (pairs,)."""
         if scipy.sparse.issparse(self.units):
