@@ -15,9 +15,15 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"]
 HEIGHT = 320
 
 
-def _specification(chart: alt.Chart | alt.LayerChart, description: str) -> dict[str, Any]:
-    """Return a chart's specification, as wide as the page, with a text for screen readers."""
-    return (
+def _specification(
+    chart: alt.Chart | alt.LayerChart, rows: pd.DataFrame, description: str
+) -> dict[str, Any]:
+    """Return a chart's specification, as wide as the page, with a text for screen readers.
+
+    The chart has an empty data set, into which the rows go: Altair would check each value of each
+    of them, which takes seconds.
+    """
+    specification = (
         chart.properties(width="container", height=HEIGHT, description=description)
         .configure(font="system-ui, sans-serif", background="transparent")
         .configure_view(stroke=None)
@@ -25,6 +31,8 @@ def _specification(chart: alt.Chart | alt.LayerChart, description: str) -> dict[
         .configure_legend(labelFontSize=12, titleFontSize=12, orient="top", symbolType="stroke")
         .to_dict()
     )
+    specification["data"]["values"] = rows.to_dict("records")
+    return specification
 
 
 def curves(
@@ -45,14 +53,14 @@ def curves(
     # A logarithmic axis has few labels, such as 1e-20.
     upwards = alt.Axis(format=".0e", tickCount=6) if logarithmic else alt.Axis()
     scale = alt.Scale(type="log") if logarithmic else alt.Scale(zero=False)
-    chart = alt.Chart(alt.Data(values=rows.to_dict("records"), name="curves"))
+    chart = alt.Chart(alt.Data(values=[], name="curves"))
     marks = chart.mark_line(point=few).encode(
         x=alt.X(x, type="quantitative", title=x, axis=axis, scale=alt.Scale(nice=False)),
         y=alt.Y(y, type="quantitative", title=y, scale=scale, axis=upwards),
         color=alt.Color("series:N", sort=None, title=None, scale=alt.Scale(range=COLOURS)),
         tooltip=["series:N", f"{x}:Q", alt.Tooltip(f"{y}:Q", format=".4g")],
     )
-    return _specification(marks, description)
+    return _specification(marks, rows, description)
 
 
 def fitted(
@@ -68,7 +76,7 @@ def fitted(
         description: text for screen readers.
     """
     right = alt.X(f"{x}:Q", scale=alt.Scale(type="log", nice=False), title=titles[0])
-    base = alt.Chart(alt.Data(values=rows.to_dict("records"), name=f"{x}_{y}"))
+    base = alt.Chart(alt.Data(values=[], name=f"{x}_{y}"))
     tooltip = [alt.Tooltip(f"{name}:N" if name == "token" else f"{name}:Q")
                for name in ("token", x, y) if name in rows]  # fmt: skip
     points = base.mark_line(point=True, color=COLOURS[0], clip=True).encode(
@@ -77,7 +85,7 @@ def fitted(
     line = base.mark_line(strokeDash=[6, 4], color=COLOURS[1], clip=True).encode(
         x=right, y=alt.Y("fit:Q")
     )
-    return _specification(points + line, description)
+    return _specification(points + line, rows, description)
 
 
 def fitted_line(
@@ -92,30 +100,30 @@ def fitted_line(
         titles: titles of the horizontal and the vertical axis.
         description: text for screen readers.
     """
-    base = alt.Chart(alt.Data(values=rows.to_dict("records"), name=f"{x}_{y}"))
+    base = alt.Chart(alt.Data(values=[], name=f"{x}_{y}"))
     points = base.mark_circle(size=22, opacity=0.4, color=COLOURS[0]).encode(
         x=alt.X(f"{x}:Q", title=titles[0]),
         y=alt.Y(f"{y}:Q", title=titles[1]),
         tooltip=["token:N", "neighbour:N", *(alt.Tooltip(f"{c}:Q", format=".2f") for c in (x, y))],
     )
     line = base.mark_line(strokeDash=[6, 4], color=COLOURS[1]).encode(x=f"{x}:Q", y=f"{x}:Q")
-    return _specification(points + line, description)
+    return _specification(points + line, rows, description)
 
 
 def spectrum(rows: pd.DataFrame, description: str) -> dict[str, Any]:
     """Return bars of the column `singular value` over `axis`."""
-    chart = alt.Chart(alt.Data(values=rows.to_dict("records"), name="spectrum"))
+    chart = alt.Chart(alt.Data(values=[], name="spectrum"))
     marks = chart.mark_bar(color=COLOURS[0]).encode(
         x=alt.X("axis:Q", title="axis", scale=alt.Scale(nice=False)),
         y=alt.Y("singular value:Q"),
         tooltip=["axis:Q", alt.Tooltip("singular value:Q", format=".4g")],
     )
-    return _specification(marks, description)
+    return _specification(marks, rows, description)
 
 
 def histogram(rows: pd.DataFrame, title: str, description: str) -> dict[str, Any]:
     """Return bars from `left` to `right`, on a logarithmic axis, with the height `documents`."""
-    chart = alt.Chart(alt.Data(values=rows.to_dict("records"), name="bins"))
+    chart = alt.Chart(alt.Data(values=[], name="bins"))
     marks = chart.mark_bar(color=COLOURS[0], stroke="white", strokeWidth=0.5).encode(
         x=alt.X("left:Q", scale=alt.Scale(type="log", nice=False), title=title),
         x2="right:Q",
@@ -123,19 +131,19 @@ def histogram(rows: pd.DataFrame, title: str, description: str) -> dict[str, Any
         y2=alt.datum(0),
         tooltip=["left:Q", "right:Q", "documents:Q"],
     )
-    return _specification(marks, description)
+    return _specification(marks, rows, description)
 
 
 def matrix(rows: pd.DataFrame, description: str) -> dict[str, Any]:
     """Return a confusion matrix, darker for a higher `count`: `truth` by `prediction`."""
-    chart = alt.Chart(alt.Data(values=rows.to_dict("records"), name="confusion"))
+    chart = alt.Chart(alt.Data(values=[], name="confusion"))
     marks = chart.mark_rect().encode(
         x=alt.X("prediction:N", title="prediction", axis=alt.Axis(labelAngle=0)),
         y=alt.Y("truth:N", title="label"),
         color=alt.Color("count:Q", title=None, scale=alt.Scale(scheme="blues", type="sqrt")),
         tooltip=["truth:N", "prediction:N", "count:Q"],
     )
-    return _specification(marks, description)
+    return _specification(marks, rows, description)
 
 
 def cluster_map(points: pd.DataFrame, name: str, description: str) -> dict[str, Any]:
@@ -162,7 +170,7 @@ def cluster_map(points: pd.DataFrame, name: str, description: str) -> dict[str, 
     axis = alt.Axis(labels=False, ticks=False, grid=False, domain=False, title=None)
     scale = alt.Scale(zero=False)
     chart = (
-        alt.Chart(alt.Data(values=points.to_dict("records"), name=f"points_{name}"))
+        alt.Chart(alt.Data(values=[], name=f"points_{name}"))
         .transform_filter(f"datum.method === method_{name}")
         .mark_circle(size=45)
         .encode(
@@ -175,7 +183,7 @@ def cluster_map(points: pd.DataFrame, name: str, description: str) -> dict[str, 
         )
         .add_params(method, hovered)
     )
-    specification = _specification(chart, description)
+    specification = _specification(chart, points, description)
     return specification | {"height": 460}
 
 
@@ -191,7 +199,7 @@ def word_map(points: pd.DataFrame, models: list[str], description: str) -> dict[
     shown = alt.param(name="model_of_map", value=models[0], bind=choice)
     axis = alt.Axis(labels=False, ticks=False, grid=False, domain=False, title=None)
     base = (
-        alt.Chart(alt.Data(values=points.to_dict("records"), name="map"))
+        alt.Chart(alt.Data(values=[], name="map"))
         .transform_filter("datum.model === model_of_map")
         .encode(
             x=alt.X("x:Q", axis=axis, scale=alt.Scale(domain=[-1.05, 1.05])),
@@ -200,7 +208,7 @@ def word_map(points: pd.DataFrame, models: list[str], description: str) -> dict[
     )
     dots = base.mark_circle(size=45, opacity=0.6, color=COLOURS[0]).encode(tooltip=["token:N"])
     names = base.mark_text(fontSize=11, dy=-8).encode(text="label:N")
-    return _specification((dots + names).add_params(shown), description) | {"height": 460}
+    return _specification((dots + names).add_params(shown), points, description) | {"height": 460}
 
 
 def piano_roll(notes: pd.DataFrame, description: str) -> dict[str, Any]:
@@ -212,7 +220,7 @@ def piano_roll(notes: pd.DataFrame, description: str) -> dict[str, Any]:
     )
     parts = ["soprano", "alto", "tenor", "bass"]
     bars = list(range(0, int(rows["end_beats"].max()) + 1, 4))
-    chart = alt.Chart(alt.Data(values=rows.to_dict("records"), name="notes"))
+    chart = alt.Chart(alt.Data(values=[], name="notes"))
     marks = chart.mark_rect(stroke="white", strokeWidth=0.5).encode(
         x=alt.X("onset_beats:Q", title="beats, a line per bar of four", axis=alt.Axis(values=bars)),
         x2="end_beats:Q",
@@ -221,6 +229,6 @@ def piano_roll(notes: pd.DataFrame, description: str) -> dict[str, Any]:
         color=alt.Color("part:N", sort=parts, title=None, scale=alt.Scale(range=COLOURS)),
         tooltip=["part:N", "pitch_midi:Q", "onset_beats:Q", "duration_beats:Q"],
     )
-    specification = _specification(marks, description)
+    specification = _specification(marks, rows, description)
     specification["config"]["legend"]["symbolType"] = "square"
     return specification
