@@ -102,12 +102,14 @@ def is_finished(graph: "Graph", flow: str) -> bool:
 
     stages = graph.select(flow)
     try:
+        graph.tidy_locks()
         if graph.changed(stages) or graph.left_out(stages):
             return False
     except LockError:  # by a stage that runs
         return False
     print(f"nothing has changed: {len(stages)} cached")
-    print(REPORT)
+    if any(str(REPORT) in stage.writes for stage in stages.values()):
+        print(REPORT)
     return True
 
 

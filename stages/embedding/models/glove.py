@@ -188,7 +188,11 @@ def train_epoch(
     return float(costs.sum() / max(len(entries.logs), 1))
 
 
-@njit(nogil=True, fastmath=True, cache=True, error_model="numpy")
+# Without "arcp" and "afn", which turn roots and quotients into estimates that differ by processor.
+FAST = {"reassoc", "contract", "nnan", "ninf", "nsz"}
+
+
+@njit(nogil=True, fastmath=FAST, cache=True, error_model="numpy")
 def _update(
     blocks, rows, columns, logs, scales, bounds,
     main, context, main_bias, context_bias, learning_rate, costs,
