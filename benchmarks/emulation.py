@@ -33,7 +33,7 @@ def stages(folder: Path) -> dict[str, tuple[list[str], list[Path]]]:
 
     with Repo(str(folder)) as repo:
         return {
-            stage.addressing: (
+            stage.name: (
                 shlex.split(stage.cmd)[1:],
                 [Path(out.def_path) for out in stage.outs],
             )

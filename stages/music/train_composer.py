@@ -101,7 +101,9 @@ def fit(
     """Train both networks; return the generator and the mean losses between checkpoints."""
     generator, discriminator = Generator(shape), Discriminator(shape)
     optimizers = {
-        name: torch.optim.Adam(network.parameters(), params.learning_rate, betas=(0.5, 0.9))
+        name: torch.optim.Adam(
+            network.parameters(), params.learning_rate, betas=(0.5, 0.9), fused=True
+        )
         for name, network in (("generator", generator), ("discriminator", discriminator))
     }
     parts = {

@@ -130,8 +130,8 @@ def gradient_norms(model: Adder, batch: Batch) -> np.ndarray:
     for parts in states:
         # Of the last step, only the hidden state of the top layer has a gradient.
         own = [g for g in (next(gradients) for _ in parts) if g is not None]
-        squares = sum(g.square().sum((0, 2)) for g in own)  # (batch,)
-        norms.append(squares.sqrt().mean().item())
+        joined = torch.cat([g.transpose(0, 1).flatten(1) for g in own], dim=1)  # (batch, states)
+        norms.append(torch.linalg.vector_norm(joined, dim=1).mean().item())
     return np.array(norms[::-1])
 
 
