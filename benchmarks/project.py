@@ -119,15 +119,15 @@ def write_corpus(folder: Path, language: str, **source: str) -> None:
 
 
 @functools.cache
-def commands() -> dict[str, list[str]]:
-    """Return the arguments of Python for each stage of dvc.yaml, by its name."""
-    with Repo(str(ROOT)) as repo:
+def commands(root: Path) -> dict[str, list[str]]:
+    """Return the arguments of Python for each stage of a project's dvc.yaml, by its name."""
+    with Repo(str(root)) as repo:
         return {stage.name: shlex.split(stage.cmd)[1:] for stage in repo.index.stages}
 
 
 def run_stage(folder: Path, name: str) -> Cost:
     """Run a stage of dvc.yaml in `folder`."""
-    return measure(folder, *commands()[name])
+    return measure(folder, *commands(ROOT)[name])
 
 
 # Stages in one process, without what does not grow with their work: starting Python and importing
@@ -156,5 +156,6 @@ def work_seconds(folder: Path, clock: str, *names: str) -> list[float]:
     # In a file, so that worker processes can import it.
     (folder / "work.py").write_text(WORK)
     os.sync()  # what is still to be written to the disk would slow it down
-    measure(folder, "work.py", clock, *(shlex.join(commands()[name]) for name in names))
+    known = commands(folder if (folder / "dvc.yaml").exists() else ROOT)
+    measure(folder, "work.py", clock, *(shlex.join(known[name]) for name in names))
     return [float(seconds) for seconds in (folder / "seconds.txt").read_text().split()]

@@ -203,7 +203,7 @@ def language_model(seconds: float, n_words: int | None, rates: list[float]) -> N
 
 def metrics_of(folder: Path, name: str) -> dict[str, Any]:
     """Return the metrics that a stage has written."""
-    command = commands()[name]
+    command = commands(ROOT)[name]
     path = command[command.index("--metrics") + 1]
     return json.loads((folder / path).read_text(encoding="utf-8"))
 
@@ -312,7 +312,7 @@ def digits(cells: list[str]) -> None:
 def stages(start: str) -> None:
     """Every stage of the room with the default parameters, one after another."""
     total = 0.0
-    names = [name for name, command in commands().items() if command[2].startswith("sequence.")]
+    names = [name for name, command in commands(ROOT).items() if command[2].startswith("sequence.")]
     with project({}, *ROOMS) as folder:
         for name in (name for name in names if name.startswith(start)):
             cost = run_stage(folder, name)

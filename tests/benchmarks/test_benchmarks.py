@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_limits
 from tiny import ROOT, TINY, copy_project, set_params
 
 from benchmarks import chorales, embedding, pipeline, project, sequence, text
-from benchmarks.project import Cost, commands, measure
+from benchmarks.project import Cost, measure
 from stages.core import parallel
 from stages.core.command import run
 from stages.core.contracts import Contract
@@ -154,7 +154,6 @@ def place(tmp_path_factory):
         patch.setattr(collect_notes, "chorale_files", lambda: chorale_files()[40:60])
         in_process(project, "-m", "dvc", "repro", "train_embedding@skipgram")
         in_process(project, "-m", "dvc", "repro", "collect_notes")
-    commands.cache_clear()  # those of the real project
     return place
 
 
