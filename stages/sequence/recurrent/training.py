@@ -17,6 +17,7 @@ from stages.core.errors import StageError
 from stages.core.progress import progress
 from stages.sequence.recurrent.cells import Recurrent, State, detach, tree_map
 from stages.sequence.recurrent.params import TrainingParams
+from stages.sequence.recurrent.products import use_openblas
 
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
 
@@ -39,6 +40,7 @@ def prepare(params: TrainingParams) -> torch.device:
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
         if not torch.cuda.is_available():
             raise StageError("device is cuda, but torch sees no GPU here: set device to cpu")
+    use_openblas()
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(params.seed)
