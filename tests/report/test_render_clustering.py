@@ -63,8 +63,8 @@ def test_kmeans_is_shown_step_by_step(inputs):
     section = content("render_clustering").sections[3]
     verdict, slider, objective, starts = section.blocks
     assert verdict.text == (
-        "The start decides the end: 4 of 10 random starts and 4 of 10 by k-means++ reach the "
-        "lowest objective; random starts and k-means++ cannot be told apart by their ends "
+        "The start changes the end: 4 of 10 random starts and 4 of 10 starts by k-means++ reach "
+        "the lowest objective; random starts and k-means++ cannot be told apart by their ends "
         "(95 % interval -10.0% to 20.0%)."
     )
     rows = {layer["data"]["name"]: layer["data"]["values"] for layer in slider.spec["layer"]}
@@ -81,3 +81,8 @@ def test_a_gain_of_kmeans_plus_plus_is_said_only_beyond_chance(inputs):
     write_metrics(path, metrics.model_copy(update=better))
     verdict = content("render_clustering").sections[3].blocks[0].text
     assert "k-means++ ends lower than random starts by 5.0% on average" in verdict
+    all_reach = metrics.random.model_copy(update={"reached_lowest": 10})
+    same = {"random": all_reach, "plus_plus": all_reach}
+    write_metrics(path, metrics.model_copy(update=same))
+    verdict = content("render_clustering").sections[3].blocks[0].text
+    assert verdict == "The start does not change the end: all 20 runs reach the lowest objective."

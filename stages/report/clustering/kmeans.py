@@ -39,6 +39,11 @@ def kmeans_steps(
 
 
 def _verdict(traced: TraceKmeansMetrics) -> str:
+    """Return whether the start changes the end, and which kind of start ends lower."""
+    both = (traced.random, traced.plus_plus)
+    if all(own.reached_lowest == own.runs for own in both):
+        runs = 2 * traced.random.runs
+        return f"The start does not change the end: all {runs} runs reach the lowest objective."
     low, high = traced.random_above_plus_plus_interval
     share = percent(abs(traced.random_above_plus_plus))
     bounds = f"95 % interval {percent(low)} to {percent(high)}"
@@ -50,9 +55,9 @@ def _verdict(traced: TraceKmeansMetrics) -> str:
         verdict = f"random starts and k-means++ cannot be told apart by their ends ({bounds})"
     reached = " and ".join(
         f"{own.reached_lowest} of {own.runs} {name}"
-        for name, own in (("random starts", traced.random), ("by k-means++", traced.plus_plus))
+        for name, own in zip(("random starts", "starts by k-means++"), both, strict=True)
     )
-    return f"The start decides the end: {reached} reach the lowest objective; {verdict}."
+    return f"The start changes the end: {reached} reach the lowest objective; {verdict}."
 
 
 def _slider(traced: TraceKmeansMetrics, points: pd.DataFrame, centres: pd.DataFrame) -> Chart:

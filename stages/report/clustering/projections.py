@@ -149,7 +149,8 @@ def _circle(kind: str, steps: pd.DataFrame, projected: ProjectMetrics) -> Chart:
         y=steps["y"].round(3),
     )
     # The line returns to its first point.
-    closed = pd.concat([by_angle, by_angle[by_angle["order"] == 0].assign(order=len(by_angle))])
+    end = by_angle["order"].max() + 1
+    closed = pd.concat([by_angle, by_angle[by_angle["order"] == 0].assign(order=end)])
     return Chart(
         f"The singular value decomposition of dimensions {first} and {second} of the vectors: "
         f"{by_angle['point'].nunique()} {kind} on a circle are rotated by "
