@@ -28,12 +28,13 @@ from stages.metrics.estimate_ngrams import EstimateNgramsMetrics
 from stages.metrics.evaluate_embedding import EvaluateEmbeddingMetrics
 from stages.metrics.predict_chords import PredictChordsMetrics
 from stages.metrics.profile_corpus import ProfileCorpusMetrics
-from stages.metrics.project import ProjectMetrics
+from stages.metrics.project import CircleMetrics, KeptMetrics, ProjectMetrics
 from stages.metrics.read_digits import ReadDigitsMetrics
 from stages.metrics.score_composer import ScoreComposerMetrics
 from stages.metrics.score_document_baselines import ScoreDocumentBaselinesMetrics, TfIdfMetrics
 from stages.metrics.solve_adding_problem import SolveAddingProblemMetrics
 from stages.metrics.tokenize import TokenizeMetrics
+from stages.metrics.trace_kmeans import StartMetrics, TraceKmeansMetrics
 from stages.metrics.train_language_model import TrainLanguageModelMetrics
 from stages.report.page.content import Page
 
@@ -42,7 +43,7 @@ PARAMS = {
     "corpus": HOSTILE,
     "embedding": {"train_embedding": {"cbow": {}, "glove": {}}},
     "sequence": {"cells": ["rnn", "gru"]},
-    "clustering": {"cluster": {"words": {}}},
+    "clustering": {"cluster": {"words": {}}, "maps": ["words"]},
 }
 COMMANDS = {
     name: shlex.split(stage["cmd"])
@@ -359,10 +360,68 @@ def write_clustering() -> None:
             adjusted_rand=None, normalized_mutual_info=None,
         ),
     )  # fmt: skip
+    explained = {"component": [1, 2, 3], "share": [0.3, 0.1, 0.1]}
+    steps = ["circle", "rotated", "stretched", "rotated back"]
+    circle = {
+        "step": [step for step in steps for _ in range(12)],
+        "point": [HOSTILE, *names[1:]] * 4,
+        "x": np.cos(angle).tolist() * 4,
+        "y": np.sin(angle).tolist() * 4,
+    }
+    write_table(
+        folder / "project/words/explained_variance.parquet", contracts.EXPLAINED_VARIANCE, explained
+    )
+    write_table(folder / "project/words/circle_steps.parquet", contracts.CIRCLE_STEPS, circle)
+    kept = {
+        method: KeptMetrics(
+            trustworthiness=value,
+            trustworthiness_interval=(value - 0.01, value + 0.01),
+            continuity=value,
+            continuity_interval=(value - 0.01, value + 0.01),
+            behind_best_interval=(0.9 - value - 0.01, 0.9 - value + 0.01),
+        )
+        for method, value in (("pca", 0.7), ("tsne", 0.9), ("random", 0.5))
+    }
     write_metrics(
         METRICS / "project/words.json",
-        ProjectMetrics(points=12, pca_explained_variance=0.4, tsne_divergence=0.5),
+        ProjectMetrics(
+            points=12, dropped={"not_sampled": 3}, lowered={"tsne": {"perplexity": 3.5}},
+            pca_explained_variance=0.4, scored_points=12, neighbours=5, kept=kept,
+            circle=CircleMetrics(
+                dimensions=(1, 2), angle_degrees=30.0, singular_values=(3.0, 1.5)
+            ),
+        ),
+    )  # fmt: skip
+    write_trace(folder / "trace_kmeans")
+
+
+def write_trace(folder: Path) -> None:
+    """Write two steps of k-means with two points and two clusters."""
+    from stages.clustering import contracts
+
+    tables = {
+        "steps": {"step": [1, 1, 2, 2], "phase": ["expectation", "maximization"] * 2,
+                  "objective": [4.0, 3.0, 2.0, 1.0]},
+        "step_points": {"step": [1, 1, 2, 2], "point": [HOSTILE, "b"] * 2,
+                        "cluster": [0, 0, 0, 1], "x": [0.0, 1.0] * 2, "y": [1.0, 0.0] * 2},
+        "step_centres": {"step": [0, 0, 1, 1, 2, 2], "cluster": [0, 1] * 3,
+                         "x": [0.0, 1.0] * 3, "y": [1.0, 2.0] * 3},
+    }  # fmt: skip
+    for name, columns in tables.items():
+        write_table(
+            folder / f"{name}.parquet", getattr(contracts, f"KMEANS_{name.upper()}"), columns
+        )
+    starts = StartMetrics(
+        runs=10, lowest=1.0, median=1.5, highest=2.0, reached_lowest=4, mean_steps=3.5
     )
+    write_metrics(
+        METRICS / "trace_kmeans.json",
+        TraceKmeansMetrics(
+            points=2, clusters=2, steps=2, first_objective=4.0, last_objective=1.0, random=starts,
+            plus_plus=starts, random_above_plus_plus=0.05,
+            random_above_plus_plus_interval=(-0.1, 0.2),
+        ),
+    )  # fmt: skip
 
 
 def write_music() -> None:

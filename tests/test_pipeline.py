@@ -371,6 +371,7 @@ def test_one_value_changed_runs_only_its_dependents(changeable_project):
         "cluster@documents",
         "project@words",
         "project@documents",
+        "trace_kmeans",
         "summarize",
         "render_embedding",
         "render_sequence",

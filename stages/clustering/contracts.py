@@ -59,8 +59,103 @@ PROJECTION = Contract(
     ),
     (
         ("ExpectCompoundColumnsToBeUnique", {"column_list": ["point", "method"]}),
-        ("ExpectColumnValuesToBeInSet", {"column": "method", "value_set": ["pca", "tsne"]}),
         ("ExpectColumnValuesToBeBetween", {"column": "x", "min_value": -1e6, "max_value": 1e6}),
         ("ExpectColumnValuesToBeBetween", {"column": "y", "min_value": -1e6, "max_value": 1e6}),
+    ),
+)
+
+EXPLAINED_VARIANCE = Contract(
+    pa.schema(
+        [
+            pa.field("component", pa.int32(), nullable=False),
+            pa.field("share", pa.float64(), nullable=False),
+        ]
+    ),
+    (
+        ("ExpectColumnValuesToBeIncreasing", {"column": "component", "strictly": True}),
+        ("ExpectColumnValuesToBeBetween", {"column": "share", "min_value": 0, "max_value": 1}),
+    ),
+)
+
+CIRCLE_STEPS = Contract(
+    pa.schema(
+        [
+            pa.field("step", pa.string(), nullable=False),
+            pa.field("point", pa.string(), nullable=False),
+            pa.field("x", pa.float64(), nullable=False),
+            pa.field("y", pa.float64(), nullable=False),
+        ]
+    ),
+    (
+        ("ExpectCompoundColumnsToBeUnique", {"column_list": ["step", "point"]}),
+        # The longer axis of the ellipse is at most twice the radius of the circle.
+        ("ExpectColumnValuesToBeBetween", {"column": "x", "min_value": -2.01, "max_value": 2.01}),
+        ("ExpectColumnValuesToBeBetween", {"column": "y", "min_value": -2.01, "max_value": 2.01}),
+    ),
+)
+
+KMEANS_STEPS = Contract(
+    pa.schema(
+        [
+            pa.field("step", pa.int32(), nullable=False),
+            pa.field("phase", pa.string(), nullable=False),
+            pa.field("objective", pa.float64(), nullable=False),
+        ]
+    ),
+    (
+        ("ExpectCompoundColumnsToBeUnique", {"column_list": ["step", "phase"]}),
+        (
+            "ExpectColumnValuesToBeInSet",
+            {"column": "phase", "value_set": ["expectation", "maximization"]},
+        ),
+        ("ExpectColumnValuesToBeBetween", {"column": "objective", "min_value": 0}),
+    ),
+)
+
+KMEANS_STEP_POINTS = Contract(
+    pa.schema(
+        [
+            pa.field("step", pa.int32(), nullable=False),
+            pa.field("point", pa.string(), nullable=False),
+            pa.field("cluster", pa.int32(), nullable=False),
+            pa.field("x", pa.float64(), nullable=False),
+            pa.field("y", pa.float64(), nullable=False),
+        ]
+    ),
+    (
+        ("ExpectCompoundColumnsToBeUnique", {"column_list": ["step", "point"]}),
+        ("ExpectColumnValuesToBeBetween", {"column": "cluster", "min_value": 0}),
+    ),
+)
+
+KMEANS_STEP_CENTRES = Contract(
+    pa.schema(
+        [
+            pa.field("step", pa.int32(), nullable=False),
+            pa.field("cluster", pa.int32(), nullable=False),
+            pa.field("x", pa.float64(), nullable=False),
+            pa.field("y", pa.float64(), nullable=False),
+        ]
+    ),
+    (("ExpectCompoundColumnsToBeUnique", {"column_list": ["step", "cluster"]}),),
+)
+
+KMEANS_STARTS = Contract(
+    pa.schema(
+        [
+            pa.field("start", pa.string(), nullable=False),
+            pa.field("run", pa.int32(), nullable=False),
+            pa.field("objective", pa.float64(), nullable=False),
+            pa.field("steps", pa.int32(), nullable=False),
+        ]
+    ),
+    (
+        ("ExpectCompoundColumnsToBeUnique", {"column_list": ["start", "run"]}),
+        (
+            "ExpectColumnValuesToBeInSet",
+            {"column": "start", "value_set": ["random", "k-means++"]},
+        ),
+        ("ExpectColumnValuesToBeBetween", {"column": "objective", "min_value": 0}),
+        ("ExpectColumnValuesToBeBetween", {"column": "steps", "min_value": 1}),
     ),
 )

@@ -8,24 +8,26 @@ from stages.core.outputs import Output
 from stages.metrics.cluster import ClusterMetrics
 from stages.metrics.embed_documents import EmbedDocumentsMetrics
 from stages.metrics.project import ProjectMetrics
+from stages.metrics.trace_kmeans import TraceKmeansMetrics
+from stages.report.clustering.kmeans import kmeans_steps
+from stages.report.clustering.projections import NAMES, methods_of, projections
 from stages.report.page.charts import cluster_map
 from stages.report.page.content import Chart, Page, Section, Table, Text, number, percent
 from stages.report.page.html import write_page
 from stages.report.page.inputs import Variants, read_all_metrics, read_table, read_tables
 
 CLUSTERS_LISTED = 20
-METHODS = {"pca": "PCA", "tsne": "t-SNE"}
 
 
 def clustering_page(
-    kinds: dict[str, ClusterMetrics], embedded: EmbedDocumentsMetrics, maps: list[Section]
+    kinds: dict[str, ClusterMetrics], embedded: EmbedDocumentsMetrics, others: list[Section]
 ) -> Page:
     """Return the page.
 
     Args:
         kinds: metrics of `cluster` by what is clustered.
         embedded: metrics of `embed_documents`.
-        maps: a section with a map for each kind.
+        others: the other sections: a map for each kind, projections and k-means.
     """
     summary = "; ".join(
         f"{number(own.points)} {kind} fall into {own.clusters} clusters"
@@ -46,7 +48,7 @@ def clustering_page(
                 [f"cluster@{kind}" for kind in kinds],
                 [_scores(kinds), *_left_out(embedded)],
             ),
-            *maps,
+            *others,
         ],
     )
 
@@ -55,12 +57,15 @@ def clustering_page(
 def main(
     *,
     clustering: Variants,
+    maps: Variants,
     points: Input,
     cluster: Input,
     project: Input,
+    trace_kmeans: Input,
     embed_documents_metrics: Input,
     cluster_metrics: Input,
     project_metrics: Input,
+    trace_kmeans_metrics: Input,
     page: Output,
     headline: Output,
 ) -> None:
@@ -68,26 +73,41 @@ def main(
 
     Args:
         clustering: section whose keys are what is clustered
+        maps: section that lists what is drawn as maps
     """
     members = read_tables(cluster, clustering, "members")
     clusters = read_tables(cluster, clustering, "clusters")
-    projections = read_tables(project, clustering, "projection")
-    projected = read_all_metrics(project_metrics, clustering, ProjectMetrics)
-    maps = [
+    projected = read_all_metrics(project_metrics, maps, ProjectMetrics)
+    planes = read_tables(project, maps, "projection")
+    sections = [
         map_section(
             kind,
             read_table(points / f"{kind}.parquet", ["point", "label"]),
             members[kind],
             clusters[kind],
-            projections[kind],
+            planes[kind],
             projected[kind],
         )
-        for kind in sorted(clustering.names, reverse=True)
+        for kind in maps.names
+    ]
+    sections += [
+        projections(
+            projected,
+            read_tables(project, maps, "explained_variance"),
+            read_tables(project, maps, "circle_steps"),
+        ),
+        kmeans_steps(
+            read_metrics(trace_kmeans_metrics, TraceKmeansMetrics),
+            *(
+                read_table(trace_kmeans / f"{name}.parquet")
+                for name in ("steps", "step_points", "step_centres")
+            ),
+        ),
     ]
     content = clustering_page(
         read_all_metrics(cluster_metrics, clustering, ClusterMetrics),
         read_metrics(embed_documents_metrics, EmbedDocumentsMetrics),
-        maps,
+        sections,
     )
     write_page(content, page, headline)
 
@@ -140,24 +160,33 @@ def map_section(
         .merge(clusters[["cluster", "name"]], on="cluster")
         .merge(points, on="point")
     )
+    # The methods have different units, and a map has none.
+    units = rows.groupby("method")[["x", "y"]].transform(lambda own: own.abs().max())
     rows = rows.assign(
-        method=rows["method"].map(METHODS), x=rows["x"].round(3), y=rows["y"].round(3)
+        method=rows["method"].map(NAMES), **(rows[["x", "y"]] / units.where(units > 0, 1)).round(3)
     )
     if rows["label"].isna().all():
         rows = rows.drop(columns="label")
     else:
         rows["label"] = rows["label"].fillna("no label")
     shown = projection["point"].nunique()
+    methods = methods_of(projected)
     largest = clusters.sort_values("size", ascending=False, kind="stable")
     return Section(
         f"Map of {kind}",
         [f"project@{kind}", f"cluster@{kind}"],
         [
             Chart(
-                f"{number(shown)} {kind} in the plane, coloured by cluster: t-SNE keeps "
-                f"neighbours together, PCA keeps {percent(projected.pca_explained_variance)} of "
-                "the variance; hover to name a point and light up its cluster.",
-                cluster_map(_records(rows), kind, f"Map of {kind}, coloured by cluster."),
+                f"{number(shown)} {kind} in the plane, coloured by cluster: "
+                f"{methods[0]} keeps neighbours together best, PCA keeps "
+                f"{percent(projected.pca_explained_variance)} of the variance; hover to name a "
+                "point and light up its cluster.",
+                cluster_map(
+                    _records(rows),
+                    kind,
+                    methods,
+                    f"Map of {kind}, coloured by cluster.",
+                ),
             ),
             Table(
                 "The largest clusters, named by the words nearest to their centres.",

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from stages.clustering import cluster, embed_documents, project
+from stages.clustering import cluster, embed_documents
 from stages.clustering.contracts import POINTS
 from stages.clustering.embed_documents import average_documents
 from stages.clustering.points import Points, read
@@ -68,41 +68,6 @@ def test_points_without_labels_have_no_agreement(blobs):
 def test_too_many_clusters_are_an_error(blobs):
     with pytest.raises(StageError, match=r"has 60 points, not enough for 60 clusters"):
         run_cluster(clusters=60)
-
-
-def run_project(**changes):
-    params(project={"points": 100, "perplexity": 5, "seed": 1, **changes})
-    project.main(
-        params="clustering.project",
-        points="points.parquet",
-        projection="projection.parquet",
-        metrics="metrics.json",
-        validation="validation.json",
-    )
-    return pq.read_table("projection.parquet").to_pandas()
-
-
-def test_projection_separates_the_clouds(blobs):
-    rows = run_project()
-    assert rows.groupby("method").size().to_dict() == {"pca": 60, "tsne": 60}
-    for _, plane in rows.groupby("method"):
-        axes = plane.assign(axis=plane["point"].str[0]).groupby("axis")[["x", "y"]]
-        spread = axes.std().to_numpy().mean()
-        distance = np.linalg.norm(np.diff(axes.mean().to_numpy(), axis=0), axis=1).min()
-        assert distance > 3 * spread
-
-
-def test_projection_is_reproducible_and_limits_the_points(blobs):
-    rows = run_project(points=40)
-    first = Path("projection.parquet").read_bytes()
-    assert len(rows) == 80
-    run_project(points=40)
-    assert Path("projection.parquet").read_bytes() == first
-
-
-def test_too_few_points_for_the_perplexity_are_an_error(blobs):
-    with pytest.raises(StageError, match="too few for a perplexity"):
-        run_project(perplexity=60)
 
 
 def test_skipping_the_whole_vocabulary_is_an_error(tmp_path, monkeypatch):

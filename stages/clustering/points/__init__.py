@@ -34,3 +34,10 @@ def read(path: Path) -> Points:
     """Read a `points` table."""
     table = pq.read_table(path)
     return Points(table["point"].to_pylist(), table["label"].to_pylist(), to_array(table["vector"]))
+
+
+def sample(n: int, at_most: int, seed: int) -> np.ndarray:
+    """Return the numbers below `n`, or if these are more than `at_most`, a sorted sample."""
+    if n <= at_most:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, at_most, replace=False))

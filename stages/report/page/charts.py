@@ -146,17 +146,19 @@ def matrix(rows: pd.DataFrame, description: str) -> dict[str, Any]:
     return _specification(marks, rows, description)
 
 
-def cluster_map(points: pd.DataFrame, name: str, description: str) -> dict[str, Any]:
+def cluster_map(
+    points: pd.DataFrame, name: str, methods: list[str], description: str
+) -> dict[str, Any]:
     """Return a map of clusters: hovering over a point names it and lights up its cluster.
 
     Args:
-        points: columns point, method (`t-SNE` or `PCA`), x, y, cluster, name and, where points
-            have labels, label.
+        points: columns point, method, x, y, cluster, name and, where points have labels, label.
         name: name of the map, used in the names of its parameters.
+        methods: methods to choose from; the first is chosen at the start.
         description: text for screen readers.
     """
-    buttons = alt.binding_radio(options=["t-SNE", "PCA"], name="projection ")
-    method = alt.param(name=f"method_{name}", value="t-SNE", bind=buttons)
+    buttons = alt.binding_radio(options=methods, name="projection ")
+    method = alt.param(name=f"method_{name}", value=methods[0], bind=buttons)
     hovered = alt.selection_point(
         name=f"hovered_{name}",
         fields=["cluster"],
