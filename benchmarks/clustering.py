@@ -1,6 +1,6 @@
 """Measure the clustering room against its peers.
 
-`python -m benchmarks.clustering tsne` measures on the reviews in ../shared/data.
+`python -m benchmarks.clustering tsne` and `rules` measure on the reviews in ../shared/data.
 """
 
 import argparse
@@ -61,6 +61,55 @@ def tsne(megabytes: float, words: int, rounds: int) -> None:
           "of scikit-learn's time")  # fmt: skip
 
 
+# Seconds are those of the algorithms: each gets the baskets as it likes them.
+RULES = """
+import sys, time
+import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from mlxtend.frequent_patterns import apriori as mlxtend_apriori, fpgrowth
+from stages.clustering.itemsets.apriori import apriori
+from stages.clustering.itemsets.baskets import read_baskets
+from stages.clustering.itemsets.eclat import eclat
+from stages.core.vocabulary import read_words
+from pathlib import Path
+n, min_support, skip = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
+words = read_words(Path("data/text/vocabulary.parquet"))["token"].to_pylist()[skip:]
+tokens = pq.read_table("data/text/tokens.parquet", columns=["tokens", "sentence_lengths"])
+baskets = read_baskets(tokens, "sentence", words)
+n = min(n, baskets.contains.shape[0])
+minimum = -int(-min_support * n // 1)
+contains = baskets._replace(contains=baskets.contains[:n]).frequent(minimum).contains
+frame = pd.DataFrame(contains.toarray().astype(bool))
+def theirs(algorithm):
+    found = algorithm(frame, min_support=minimum / n)
+    return {tuple(sorted(own)): round(support * n)
+            for own, support in zip(found["itemsets"], found["support"])}
+ours = lambda algorithm: algorithm(contains, minimum, contains.shape[1], 10**9)
+runs = {"eclat": lambda: ours(eclat), "apriori": lambda: ours(apriori),
+        "fpgrowth of mlxtend": lambda: theirs(fpgrowth),
+        "apriori of mlxtend": lambda: theirs(mlxtend_apriori)}
+expected = None
+print(f"{n:,} sentences, {contains.shape[1]:,} words of at least {minimum} sentences, "
+      f"{contains.nnz / n:.1f} of them in a sentence", file=(out := open("result.txt", "w")))
+for name, run in runs.items():
+    start = time.process_time()
+    found = run()
+    seconds = time.process_time() - start
+    expected = expected or found
+    print(f"{name:20} {seconds:7.2f} s of processor, {len(found):,} sets, "
+          f"same as eclat's: {found == expected}", file=out)
+"""
+
+
+def rules(sentences: int, min_support: float, skip_words: int, rounds: int) -> None:
+    """Frequent sets of words in the same sentence, by our algorithms and by mlxtend's."""
+    with corpus(6.5, {}) as folder:
+        for _ in range(rounds):
+            measure(folder, "-c", RULES, str(sentences), str(min_support), str(skip_words))
+            print((folder / "result.txt").read_text(), end="", flush=True)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -69,12 +118,19 @@ def main() -> None:
     options.add_argument("--megabytes", type=float, default=6.5, help="of text")
     options.add_argument("--words", type=int, default=20_000)
     options.add_argument("--rounds", type=int, default=1, help="of both methods in turns")
+    options = commands.add_parser("rules", help="Apriori and Eclat against mlxtend's algorithms")
+    options.add_argument("--sentences", type=int, default=50_000)
+    options.add_argument("--min-support", type=float, default=0.005)
+    options.add_argument("--skip-words", type=int, default=0, help="most frequent words")
+    options.add_argument("--rounds", type=int, default=1)
     args = parser.parse_args()
     if not SHARED.exists():
         sys.exit(f"{SHARED} does not exist: the reviews are not part of the project")
     match args.what:
         case "tsne":
             tsne(args.megabytes, args.words, args.rounds)
+        case "rules":
+            rules(args.sentences, args.min_support, args.skip_words, args.rounds)
 
 
 if __name__ == "__main__":

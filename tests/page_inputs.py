@@ -26,6 +26,7 @@ from stages.metrics.compare_embeddings import CompareEmbeddingsMetrics, Verdict
 from stages.metrics.embed_documents import EmbedDocumentsMetrics
 from stages.metrics.estimate_ngrams import EstimateNgramsMetrics
 from stages.metrics.evaluate_embedding import EvaluateEmbeddingMetrics
+from stages.metrics.mine_rules import MineRulesMetrics
 from stages.metrics.predict_chords import PredictChordsMetrics
 from stages.metrics.profile_corpus import ProfileCorpusMetrics
 from stages.metrics.project import CircleMetrics, KeptMetrics, ProjectMetrics
@@ -393,6 +394,7 @@ def write_clustering() -> None:
         ),
     )  # fmt: skip
     write_trace(folder / "trace_kmeans")
+    write_rules(folder / "mine_rules/rules.parquet")
 
 
 def write_trace(folder: Path) -> None:
@@ -420,6 +422,29 @@ def write_trace(folder: Path) -> None:
             points=2, clusters=2, steps=2, first_objective=4.0, last_objective=1.0, random=starts,
             plus_plus=starts, random_above_plus_plus=0.05,
             random_above_plus_plus_interval=(-0.1, 0.2),
+        ),
+    )  # fmt: skip
+
+
+def write_rules(path: Path) -> None:
+    """Write a rule that is more than chance, its reverse, and one that is not."""
+    from stages.clustering import contracts
+
+    n = 3
+    columns = {
+        "antecedent": [[HOSTILE], ["b"], ["c"]], "consequent": [["b"], [HOSTILE], ["d", "e"]],
+        "count": [4] * n, "support": [0.1] * n, "confidence": [0.8, 1.0, 0.5],
+        "confidence_low": [0.3] * n, "confidence_high": [1.0] * n, "lift": [8.0, 8.0, 1.1],
+        "leverage": [0.0875] * n, "q_value": [0.01, 0.01, 0.3],
+        "test_antecedent_count": [3, 0, 1], "test_count": [2, 0, 1],
+    }  # fmt: skip
+    write_table(path, contracts.RULES, columns)
+    write_metrics(
+        METRICS / "mine_rules.json",
+        MineRulesMetrics(
+            basket="sentence", algorithm="eclat", min_support=0.05, min_confidence=0.3,
+            baskets=40, empty_baskets=2, test_baskets=9, min_count=2, words=5,
+            itemsets={"1": 5, "2": 1, "3": 1}, rules=3, significant=2, tested=1, held=1,
         ),
     )  # fmt: skip
 

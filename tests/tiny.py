@@ -48,6 +48,8 @@ TINY = {
     "clustering.project.bootstrap_samples": 50,
     "clustering.trace_kmeans.points": 50,
     "clustering.trace_kmeans.bootstrap_samples": 50,
+    "clustering.mine_rules.skip_words": 20,
+    "clustering.mine_rules.min_support": 0.01,
     "music.train_composer.channels": 16,
     "music.train_composer.rounds": 20,
     "music.train_composer.rounds_per_checkpoint": 5,

@@ -159,3 +159,49 @@ KMEANS_STARTS = Contract(
         ("ExpectColumnValuesToBeBetween", {"column": "steps", "min_value": 1}),
     ),
 )
+
+ITEMSETS = Contract(
+    pa.schema(
+        [
+            pa.field("words", pa.list_(pa.string()), nullable=False),
+            pa.field("count", pa.int64(), nullable=False),
+        ]
+    ),
+    (
+        ("ExpectColumnValuesToBeBetween", {"column": "words.length", "min_value": 1}),
+        ("ExpectColumnValuesToBeBetween", {"column": "count", "min_value": 1}),
+    ),
+    min_rows=0,
+)
+
+_SHARE = {"min_value": 0, "max_value": 1}
+RULES = Contract(
+    pa.schema(
+        [
+            pa.field("antecedent", pa.list_(pa.string()), nullable=False),
+            pa.field("consequent", pa.list_(pa.string()), nullable=False),
+            pa.field("count", pa.int64(), nullable=False),
+            pa.field("support", pa.float64(), nullable=False),
+            pa.field("confidence", pa.float64(), nullable=False),
+            pa.field("confidence_low", pa.float64(), nullable=False),
+            pa.field("confidence_high", pa.float64(), nullable=False),
+            pa.field("lift", pa.float64(), nullable=False),
+            pa.field("leverage", pa.float64(), nullable=False),
+            pa.field("q_value", pa.float64(), nullable=False),
+            pa.field("test_antecedent_count", pa.int64(), nullable=False),
+            pa.field("test_count", pa.int64(), nullable=False),
+        ]
+    ),
+    (
+        ("ExpectColumnValuesToBeBetween", {"column": "count", "min_value": 1}),
+        *(
+            ("ExpectColumnValuesToBeBetween", {"column": column, **_SHARE})
+            for column in ("support", "confidence", "confidence_low", "confidence_high", "q_value")
+        ),
+        ("ExpectColumnValuesToBeBetween", {"column": "lift", "min_value": 0}),
+        ("ExpectColumnValuesToBeBetween", {"column": "leverage", "min_value": -1, "max_value": 1}),
+        ("ExpectColumnPairValuesAToBeGreaterThanB",
+         {"column_A": "test_antecedent_count", "column_B": "test_count", "or_equal": True}),
+    ),
+    min_rows=0,
+)  # fmt: skip

@@ -7,10 +7,12 @@ from stages.core.metrics import read_metrics
 from stages.core.outputs import Output
 from stages.metrics.cluster import ClusterMetrics
 from stages.metrics.embed_documents import EmbedDocumentsMetrics
+from stages.metrics.mine_rules import MineRulesMetrics
 from stages.metrics.project import ProjectMetrics
 from stages.metrics.trace_kmeans import TraceKmeansMetrics
 from stages.report.clustering.kmeans import kmeans_steps
 from stages.report.clustering.projections import NAMES, methods_of, projections
+from stages.report.clustering.rules import association_rules
 from stages.report.page.charts import cluster_map
 from stages.report.page.content import Chart, Page, Section, Table, Text, number, percent
 from stages.report.page.html import write_page
@@ -27,7 +29,7 @@ def clustering_page(
     Args:
         kinds: metrics of `cluster` by what is clustered.
         embedded: metrics of `embed_documents`.
-        others: the other sections: a map for each kind, projections and k-means.
+        others: the other sections: a map for each kind, projections, k-means and rules.
     """
     summary = "; ".join(
         f"{number(own.points)} {kind} fall into {own.clusters} clusters"
@@ -62,10 +64,12 @@ def main(
     cluster: Input,
     project: Input,
     trace_kmeans: Input,
+    rules: Input,
     embed_documents_metrics: Input,
     cluster_metrics: Input,
     project_metrics: Input,
     trace_kmeans_metrics: Input,
+    mine_rules_metrics: Input,
     page: Output,
     headline: Output,
 ) -> None:
@@ -103,6 +107,7 @@ def main(
                 for name in ("steps", "step_points", "step_centres")
             ),
         ),
+        association_rules(read_metrics(mine_rules_metrics, MineRulesMetrics), read_table(rules)),
     ]
     content = clustering_page(
         read_all_metrics(cluster_metrics, clustering, ClusterMetrics),

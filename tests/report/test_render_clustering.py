@@ -2,6 +2,7 @@ from page_inputs import HOSTILE, METRICS, content, write_metrics
 
 from stages.core.metrics import read_metrics
 from stages.metrics.cluster import ClusterMetrics
+from stages.metrics.mine_rules import MineRulesMetrics
 from stages.metrics.project import ProjectMetrics
 from stages.metrics.trace_kmeans import TraceKmeansMetrics
 
@@ -86,3 +87,19 @@ def test_a_gain_of_kmeans_plus_plus_is_said_only_beyond_chance(inputs):
     write_metrics(path, metrics.model_copy(update=same))
     verdict = content("render_clustering").sections[3].blocks[0].text
     assert verdict == "The start does not change the end: all 20 runs reach the lowest objective."
+
+
+def test_rules_are_listed_once_for_each_set_of_words(inputs):
+    verdict, table = content("render_clustering").sections[4].blocks
+    assert (
+        "3 rules follow from them with a confidence of at least 30.0%, of which 2" in verdict.text
+    )
+    assert "in the test split, and 1 hold there" in verdict.text
+    assert table.rows == [[f"b → {HOSTILE}", "4", "100.0% (30.0% to 100.0%)", "8.0", "87.500", "–"]]
+
+
+def test_a_corpus_without_rules_says_what_to_lower(inputs):
+    path = METRICS / "mine_rules.json"
+    write_metrics(path, read_metrics(path, MineRulesMetrics).model_copy(update={"rules": 0}))
+    verdict = content("render_clustering").sections[4].blocks[0].text
+    assert verdict.endswith("lower clustering.mine_rules.min_support or min_confidence.")
