@@ -24,7 +24,7 @@ from gensim.test.utils import datapath
 from threadpoolctl import threadpool_limits
 from tiny import ROOT, TINY, copy_project, set_params
 
-from benchmarks import chorales, embedding, pipeline, project, sequence, text
+from benchmarks import chorales, clustering, embedding, pipeline, project, sequence, text
 from benchmarks.project import Cost, measure
 from stages.core import parallel
 from stages.core.command import run
@@ -166,7 +166,7 @@ def benchmark(place, monkeypatch, capsys):
         "COSTS": place / "etude/reports/costs/embedding.csv",
         "measure": in_process,
     }
-    for module in (text, embedding, sequence, pipeline, project):
+    for module in (text, embedding, sequence, clustering, pipeline, project):
         for name in values.keys() & vars(module).keys():
             monkeypatch.setattr(module, name, values[name])
     monkeypatch.setattr(Contract, "check", Contract.check)  # which a benchmark replaces
@@ -217,6 +217,12 @@ def test_embedding(benchmark, place):
     printed = benchmark(embedding, "corpora", "--corpora", "imdb_sample")
     assert re.search(r"^imdb_sample: \d+ s$", printed, re.M)
     assert re.search(r"^fasttext ", printed, re.M)
+
+
+def test_clustering(benchmark):
+    printed = benchmark(clustering, "tsne", "--megabytes", "0.03", "--words", "100")
+    assert re.findall(r"^(\S+) +100 words", printed, re.M) == ["openTSNE", "scikit-learn"]
+    assert re.search(r"openTSNE takes [\d.]+ of scikit-learn's time", printed)
 
 
 def test_sequence(benchmark):

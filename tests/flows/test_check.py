@@ -76,7 +76,8 @@ def test_mistakes_in_any_section_or_file_are_reported_together(params, project):
         " --documents d.parquet --tokens t.parquet --vocabulary v.parquet --metrics m.json"
         " --validation c.json",
         "python -m stages clustering.project --params clustering.project --points gone.parquet"
-        " --projection p.parquet --metrics m.json --validation c.json",
+        " --projection p.parquet --explained-variance e.parquet --circle-steps s.parquet"
+        " --metrics m.json --validation c.json",
     ]
     assert check.check_commands(commands) == [
         "params.yaml: section 'text.tokenize': parameter 'min_count' is missing; "
