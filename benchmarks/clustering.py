@@ -90,15 +90,16 @@ runs = {"eclat": lambda: ours(eclat), "apriori": lambda: ours(apriori),
         "fpgrowth of mlxtend": lambda: theirs(fpgrowth),
         "apriori of mlxtend": lambda: theirs(mlxtend_apriori)}
 expected = None
-print(f"{n:,} sentences, {contains.shape[1]:,} words of at least {minimum} sentences, "
-      f"{contains.nnz / n:.1f} of them in a sentence", file=(out := open("result.txt", "w")))
+lines = [f"{n:,} sentences, {contains.shape[1]:,} words of at least {minimum} sentences, "
+         f"{contains.nnz / n:.1f} of them in a sentence"]
 for name, run in runs.items():
     start = time.process_time()
     found = run()
     seconds = time.process_time() - start
     expected = expected or found
-    print(f"{name:20} {seconds:7.2f} s of processor, {len(found):,} sets, "
-          f"same as eclat's: {found == expected}", file=out)
+    lines.append(f"{name:20} {seconds:7.2f} s of processor, {len(found):,} sets, "
+                 f"same as eclat's: {found == expected}")
+Path("result.txt").write_text("\\n".join(lines))
 """
 
 
@@ -107,7 +108,7 @@ def rules(sentences: int, min_support: float, skip_words: int, rounds: int) -> N
     with corpus(6.5, {}) as folder:
         for _ in range(rounds):
             measure(folder, "-c", RULES, str(sentences), str(min_support), str(skip_words))
-            print((folder / "result.txt").read_text(), end="", flush=True)
+            print((folder / "result.txt").read_text(), flush=True)
 
 
 def main() -> None:

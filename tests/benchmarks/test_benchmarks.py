@@ -223,6 +223,9 @@ def test_clustering(benchmark):
     printed = benchmark(clustering, "tsne", "--megabytes", "0.03", "--words", "100")
     assert re.findall(r"^(\S+) +100 words", printed, re.M) == ["openTSNE", "scikit-learn"]
     assert re.search(r"openTSNE takes [\d.]+ of scikit-learn's time", printed)
+    printed = benchmark(clustering, "rules", "--sentences", "200", "--min-support", "0.05")
+    assert printed.startswith("200 sentences, ")
+    assert printed.count("same as eclat's: True") == 4
 
 
 def test_sequence(benchmark):
