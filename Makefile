@@ -17,7 +17,7 @@ run: .venv/installed ## Run the pipeline and print the path of the report
 	@python -m flows everything
 
 test: .venv/installed ## Run the tests
-	@python -m pytest --numprocesses logical --dist loadgroup
+	@python -m pytest --numprocesses logical
 
 lint: .venv/installed ## Check style, docstrings and the rules on imports
 	@ruff check .

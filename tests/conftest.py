@@ -27,14 +27,6 @@ def pytest_make_parametrize_id(val: Any, argname: str) -> str | None:
     return argname if isinstance(val, bytes) else None
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the tests of the finished project to one process, so that it is made once."""
-    for item in items:
-        if "finished_project" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("finished_project"))
-
-
 def start_server(socket: Path) -> subprocess.Popen[bytes]:
     """Start a stage server, which ends with this process at the latest; its log is beside it."""
     with socket.with_suffix(".log").open("wb") as log:
