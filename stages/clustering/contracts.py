@@ -9,6 +9,7 @@ POINTS = Contract(
         [
             pa.field("point", pa.string(), nullable=False),
             pa.field("label", pa.string()),
+            pa.field("split", pa.string()),
             pa.field("vector", pa.list_(pa.float32()), nullable=False),
         ]
     ),

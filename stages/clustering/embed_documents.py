@@ -1,11 +1,14 @@
 """Embed documents as weighted averages of word vectors, in one space with frequent words."""
 
-from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
+from scipy.sparse import csr_array, diags_array
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from sklearn.preprocessing import normalize
 
 from stages.clustering.contracts import POINTS
@@ -14,7 +17,7 @@ from stages.core.command import Input, command
 from stages.core.errors import StageError
 from stages.core.outputs import Output, Table
 from stages.core.params import Params
-from stages.core.vectors import read_word_vectors
+from stages.core.vectors import read_vectors
 from stages.metrics.embed_documents import EmbedDocumentsMetrics
 
 
@@ -23,39 +26,89 @@ class EmbedDocumentsParams(Params):
 
     words: int = Field(ge=2)
     skip_words: int = Field(ge=0)
-    smoothing: float = Field(gt=0)
+    idf_power: float = Field(ge=0)
+    sparse_dimensions: int = Field(ge=2)
+    seed: int
 
 
-def average_documents(
-    documents: Iterable[list[str]],
-    row_of: dict[str, int],
-    vectors: np.ndarray,
-    probabilities: np.ndarray,
-    smoothing: float,
-) -> np.ndarray:
-    """Return the smooth inverse frequency embeddings of documents, (documents, dimensions).
+def weigh(
+    documents: list[list[str]], words: list[str], is_training: np.ndarray, idf_power: float
+) -> csr_array:
+    """Return the weights of words in documents, (documents, words), in rows of length 1 or 0.
 
-    The embedding of a document is the average of its word vectors, where a word of probability p
-    has the weight a / (a + p), minus the mean over all documents. This is algorithm 1 of Arora,
-    Liang and Ma 2017 with the mean instead of the first principal component. A document without
-    known words is zero.
+    The weight of a word is (1 + log of its count) times a power of its inverse document frequency,
+    which is counted on the training documents.
 
     Args:
         documents: tokens of each document.
-        row_of: rows of the words in `vectors`.
-        vectors: word vectors, (words, dimensions).
-        probabilities: shares of the words in the text, (words,).
-        smoothing: constant a.
+        words: the known words.
+        is_training: whether each document is of the training split, (documents,).
+        idf_power: the power: 0 leaves frequent words as they are, 1 is TF-IDF.
     """
-    weighted = vectors * (smoothing / (smoothing + probabilities))[:, np.newaxis]
-    averages = []
-    for tokens in documents:
-        rows = [row_of[token] for token in tokens if token in row_of]
-        averages.append(weighted[rows].mean(axis=0) if rows else np.zeros(vectors.shape[1]))
-    matrix = np.array(averages)
-    known = matrix.any(axis=1)
-    matrix[known] -= matrix[known].mean(axis=0)
-    return matrix
+    counts = CountVectorizer(analyzer=list, vocabulary=words).transform(documents)
+    # Without labels or splits of its own, a corpus of few documents may have none in training.
+    fitted = counts[is_training] if is_training.any() else counts
+    idf = TfidfTransformer(sublinear_tf=True).fit(fitted).idf_
+    counts.data = 1 + np.log(counts.data)
+    return normalize(csr_array(counts) @ diags_array(idf**idf_power))
+
+
+def to_dense(
+    vectors: csr_array, weights: csr_array, is_training: np.ndarray, dimensions: int, seed: int
+) -> np.ndarray:
+    """Return sparse word vectors as dense ones, (words, dimensions).
+
+    They are projected onto the first right singular vectors of the averages of training documents.
+    For one-hot vectors these averages are TF-IDF, and the projection is latent semantic analysis of
+    documents (Deerwester et al. 1990).
+
+    Args:
+        vectors: sparse word vectors, (words, sparse dimensions).
+        weights: weights of the words in the documents, (documents, words).
+        is_training: whether each document is of the training split, (documents,).
+        dimensions: number of dimensions; fewer documents or words have fewer.
+        seed: seed of the randomized decomposition.
+    """
+    fitted = weights[is_training] if is_training.any() else weights
+    averages = fitted @ vectors
+    most = min(dimensions, *(size - 1 for size in averages.shape))
+    svd = TruncatedSVD(max(most, 1), random_state=seed).fit(averages)
+    return vectors @ svd.components_.T
+
+
+def average_documents(
+    weights: csr_array, vectors: np.ndarray, is_training: np.ndarray
+) -> np.ndarray:
+    """Return documents as weighted averages of word vectors, (documents, dimensions).
+
+    The averages have length 1, then lose the mean of those in training, which all documents share,
+    and have length 1 again. A document without known words is zero.
+
+    Args:
+        weights: weights of the words in the documents, (documents, words).
+        vectors: word vectors, (words, dimensions).
+        is_training: whether each document is of the training split, (documents,).
+    """
+    averages = normalize(weights @ vectors)
+    known = averages.any(axis=1)
+    fitted = known & is_training if (known & is_training).any() else known
+    if known.any():
+        averages[known] -= averages[fitted].mean(axis=0)
+    return normalize(averages)
+
+
+def checked(vectors: np.ndarray | csr_array, source: Path) -> np.ndarray | csr_array:
+    """Return word vectors in double precision.
+
+    Raises:
+        StageError: a vector has NaN or infinity.
+    """
+    if not np.isfinite(vectors if isinstance(vectors, np.ndarray) else vectors.data).all():
+        raise StageError(
+            f"{source} has NaN or infinity in its vectors: train the embedding again with a lower "
+            "learning rate"
+        )
+    return vectors.astype(np.float64)
 
 
 @command
@@ -69,38 +122,53 @@ def main(
     metrics: Output,
 ) -> None:
     """Embed documents as averages of their word vectors, and select the most frequent words."""
-    vocabulary, word_vectors = read_word_vectors(vectors)
-    names = vocabulary["token"].to_pylist()
-    counts = vocabulary["count"].to_numpy()
-    if len(names) <= params.skip_words:
+    table, values = read_vectors(vectors)
+    names, word_vectors = table["token"].to_pylist(), checked(values, vectors)
+    if len(names) <= params.skip_words + 1:
         raise StageError(
-            f"{vectors} has {len(names)} words, and none is left after skipping "
+            f"{vectors} has {len(names)} words, and fewer than 2 are left after skipping "
             f"{params.skip_words}: lower {params.section}.skip_words or bring more text"
         )
-    chosen = slice(params.skip_words, params.skip_words + params.words)
-    word_points = Points(
-        names[chosen], [None] * len(names[chosen]), normalize(word_vectors[chosen])
-    )
-
-    rows = pq.read_table(tokens, columns=["doc_id", "tokens", "label"])
-    averages = average_documents(
-        rows["tokens"].to_pylist(),
-        {word: row for row, word in enumerate(names)},
-        word_vectors,
-        counts / counts.sum(),
-        params.smoothing,
-    )
+    rows = pq.read_table(tokens, columns=["doc_id", "split", "tokens", "label"])
+    is_training = rows["split"].to_numpy() == "train"
+    weights = weigh(rows["tokens"].to_pylist(), names, is_training, params.idf_power)
+    dimensions = word_vectors.shape[1]
+    if not isinstance(word_vectors, np.ndarray):
+        word_vectors = to_dense(
+            word_vectors, weights, is_training, params.sparse_dimensions, params.seed
+        )
+    averages = average_documents(weights, word_vectors, is_training)
     known = averages.any(axis=1)
     kept = rows.filter(pa.array(known))
+    if not len(kept):
+        raise StageError(
+            f"no document of {tokens} has a vector: none has a word of {vectors}, or all are equal"
+        )
+    chosen = np.arange(params.skip_words, len(names))[: params.words]
+    placed = chosen[word_vectors[chosen].any(axis=1)]
+    word_points = Points(
+        [names[row] for row in placed],
+        [None] * len(placed),
+        [None] * len(placed),
+        normalize(word_vectors[placed]),
+    )
     document_points = Points(
-        kept["doc_id"].to_pylist(), kept["label"].to_pylist(), normalize(averages[known])
+        kept["doc_id"].to_pylist(),
+        kept["label"].to_pylist(),
+        kept["split"].to_pylist(),
+        averages[known],
     )
     words.write(word_points.to_table())
     documents.write(document_points.to_table())
     metrics.write_json(
         EmbedDocumentsMetrics(
-            words=len(word_points.names),
-            documents=len(document_points.names),
-            dropped={"no_known_word": int((~known).sum())},
+            words=len(placed),
+            documents=len(kept),
+            dimensions=word_vectors.shape[1],
+            sparse_dimensions=dimensions if dimensions != word_vectors.shape[1] else None,
+            dropped={
+                "documents_without_vector": int((~known).sum()),
+                "words_without_vector": len(chosen) - len(placed),
+            },
         )
     )

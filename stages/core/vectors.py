@@ -5,8 +5,23 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from scipy.sparse import csr_array
 
 from stages.core.errors import StageError
+
+
+def read_vectors(path: Path) -> tuple[pa.Table, np.ndarray | csr_array]:
+    """Read a table `vectors`.
+
+    Returns:
+        The table, and its vectors, (words, dimensions); sparse ones as a sparse array.
+    """
+    table = pq.read_table(path)
+    if "indices" not in table.column_names or table["indices"].null_count:
+        return table, to_array(table["vector"])
+    values, indices = table["vector"].combine_chunks(), table["indices"].combine_chunks()
+    parts = values.flatten().to_numpy(), indices.flatten().to_numpy(), values.offsets.to_numpy()
+    return table, csr_array(parts)
 
 
 def read_word_vectors(path: Path) -> tuple[pa.Table, np.ndarray]:
@@ -18,13 +33,13 @@ def read_word_vectors(path: Path) -> tuple[pa.Table, np.ndarray]:
     Raises:
         StageError: the vectors are sparse.
     """
-    table = pq.read_table(path)
-    if "indices" in table.column_names and table["indices"].null_count < len(table):
+    table, vectors = read_vectors(path)
+    if not isinstance(vectors, np.ndarray):
         raise StageError(
             f"{path} contains sparse vectors (one-hot), and dense ones are needed: give the "
             "section of these vectors another kind"
         )
-    return table, to_array(table["vector"])
+    return table, vectors
 
 
 def to_column(vectors: np.ndarray) -> pa.ListArray:

@@ -9,9 +9,14 @@ class EmbedDocumentsMetrics(Metrics):
     Attributes:
         words: number of words.
         documents: number of documents.
-        dropped: number of dropped documents by reason.
+        dimensions: number of dimensions of their vectors.
+        sparse_dimensions: number of dimensions before sparse vectors were projected, or None for
+            dense ones.
+        dropped: number of dropped words and documents by reason.
     """
 
     words: int
     documents: int
+    dimensions: int
+    sparse_dimensions: int | None
     dropped: dict[str, int]

@@ -17,23 +17,26 @@ class Points(NamedTuple):
     Attributes:
         names: words or document ids.
         labels: labels, None for a point without one.
+        splits: splits of documents, None for words.
         vectors: vectors, (points, dimensions).
     """
 
     names: list[str]
     labels: list[str | None]
+    splits: list[str | None]
     vectors: np.ndarray
 
     def to_table(self) -> pa.Table:
         """Return the `points` table."""
-        columns = [self.names, self.labels, to_column(self.vectors)]
+        columns = [self.names, self.labels, self.splits, to_column(self.vectors)]
         return pa.table(columns, schema=POINTS.schema)
 
 
 def read(path: Path) -> Points:
     """Read a `points` table."""
     table = pq.read_table(path)
-    return Points(table["point"].to_pylist(), table["label"].to_pylist(), to_array(table["vector"]))
+    columns = (table[name].to_pylist() for name in ("point", "label", "split"))
+    return Points(*columns, to_array(table["vector"]))
 
 
 def sample(n: int, at_most: int, seed: int) -> np.ndarray:

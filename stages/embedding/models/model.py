@@ -6,14 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import scipy.sparse
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from stages.core.outputs import Output, Table
 from stages.core.params import Params
-from stages.core.vectors import to_array, to_column
+from stages.core.vectors import read_vectors, to_column
 from stages.embedding.models.training_text import Vocabulary
 
 
@@ -60,17 +59,13 @@ def write_model(
 
 def read_model(vectors: Path, rest: Path) -> Model:
     """Read the files that `write_model` writes."""
-    table = pq.read_table(vectors)
+    table, values = read_vectors(vectors)
     with safe_open(rest, "np") as file:
         facts = json.loads(file.metadata()["facts"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    words = table["token"].to_pylist()
-    if table["indices"].null_count:
-        return Model(words, to_array(table["vector"]), tensors, facts)
-    values, indices = table["vector"].combine_chunks(), table["indices"].combine_chunks()
-    parts = values.flatten().to_numpy(), indices.flatten().to_numpy(), values.offsets.to_numpy()
-    shape = len(words), facts["dimensions"]
-    return Model(words, scipy.sparse.csr_array(parts, shape=shape), tensors, facts)
+    if not isinstance(values, np.ndarray):
+        values.resize(len(table), facts["dimensions"])
+    return Model(table["token"].to_pylist(), values, tensors, facts)
 
 
 def log_counts(vocabulary: Vocabulary, power: float = 1.0) -> np.ndarray:
