@@ -1,108 +1,208 @@
-"""Cluster points by k-means, and name each cluster by the words nearest to its centre."""
+"""Cluster the words or documents of every embedding by one method, and name the clusters."""
 
-from typing import Any
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
-from pydantic import Field
-from sklearn.cluster import KMeans
-from sklearn.metrics import (
-    adjusted_rand_score,
-    normalized_mutual_info_score,
-    silhouette_score,
-)
+import pyarrow.parquet as pq
 
-from stages.clustering.contracts import CLUSTERS, MEMBERS
+from stages.clustering.clusterers.methods import (
+    CLUSTERERS,
+    ClustererParams,
+    Clustering,
+    CountedParams,
+    SeededParams,
+)
+from stages.clustering.clusterers.names import (
+    WORDS,
+    Typical,
+    central,
+    centres_of,
+    nearest,
+    set_apart,
+    top_labels,
+)
+from stages.clustering.clusterers.scores import agreement, inner_scores, stability
+from stages.clustering.clusterers.tree import top_of
+from stages.clustering.contracts import CLUSTERS, DENDROGRAM, MEMBERS, NEIGHBOUR_DISTANCES
 from stages.clustering.points import Points, read
 from stages.core.command import Input, command
 from stages.core.errors import StageError
 from stages.core.outputs import Output, Table
-from stages.core.params import Params
-from stages.metrics.cluster import ClusterMetrics
+from stages.core.params import Kind, Variants, load_kind
+from stages.core.progress import progress
+from stages.metrics.cluster import ClusterMetrics, ClustersMetrics
 
-WORDS_PER_NAME = 4
-# The silhouette compares all pairs of points, so larger sets are sampled.
-SILHOUETTE_POINTS = 3_000
-
-
-class ClusterParams(Params):
-    """A section of `clustering.cluster`."""
-
-    clusters: int = Field(ge=2)
-    restarts: int = Field(ge=1)
-    seed: int
+# Random choices of methods that have no seed of their own: samples of points to score.
+SCORES_SEED = 1
+NEIGHBOUR_DISTANCES_LISTED = 200
 
 
-def centre_words(centres: np.ndarray, words: Points) -> list[list[str]]:
-    """Return the words nearest to each centre by cosine, nearest first."""
-    cosines = centres @ words.vectors.T  # (clusters, words)
-    nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :WORDS_PER_NAME]
-    return [[words.names[row] for row in rows] for rows in nearest]
+def load_params(section: str) -> ClustererParams:
+    """Return the parameters of a method, checked for its kind."""
+    return load_kind(section, {kind: model for kind, (model, _) in CLUSTERERS.items()})
 
 
-def agreement(labels: list[str | None], clusters: np.ndarray) -> dict[str, Any]:
-    """Return the agreement of clusters and labels, over the points that have a label.
+def check(*, params: Kind) -> None:
+    """Check the parameters for the kind of method."""
+    own = load_params(params.section)
+    if isinstance(own, CountedParams) and (not own.candidates or min(own.candidates) < 2):
+        raise StageError(
+            f"params.yaml: {params.section}.clusters is {own.clusters}: give one number from 2, or "
+            "a list of them to choose from"
+        )
+
+
+def checked(points: Points, params: ClustererParams, source: Path) -> np.ndarray:
+    """Return the vectors of points, in double precision.
+
+    Raises:
+        StageError: the points cannot be clustered.
+    """
+    most = max(params.candidates) if isinstance(params, CountedParams) else 1
+    if len(points.names) <= most:
+        advice = f"lower {params.section}.clusters or " if most > 1 else ""
+        raise StageError(
+            f"{source} has {len(points.names)} points, too few for {most} clusters: "
+            f"{advice}bring more text"
+        )
+    bad = np.flatnonzero(~np.isfinite(points.vectors).all(axis=1))
+    if len(bad):
+        raise StageError(
+            f"{source} has NaN or infinity in {len(bad)} vectors, first in row {bad[0]}: train the "
+            "embedding again with a lower learning rate"
+        )
+    if (points.vectors == points.vectors[0]).all():
+        raise StageError(
+            f"{source} has {len(points.names)} equal vectors, which nothing tells apart: train the "
+            "embedding for more epochs, or bring more text"
+        )
+    return points.vectors.astype(np.float64)
+
+
+def rerun(vectors: np.ndarray, params: ClustererParams, found: Clustering) -> float | None:
+    """Return the mean adjusted Rand index between runs from different seeds; None without seeds."""
+    if not isinstance(params, SeededParams):
+        return None
+    _, method = CLUSTERERS[params.kind]
+    clusters = len(np.unique(found.assigned))
+    runs = [found.assigned]
+    for more in range(1, params.stability_runs + 1):
+        changes = {"clusters": clusters, "seed": params.seed + more}
+        runs.append(method(vectors, params.model_copy(update=changes)).assigned)
+    return stability(runs)
+
+
+def named(points: Points, assigned: np.ndarray, words: Points, typical: Typical | None) -> dict:
+    """Return the columns of the table `clusters`, but for the embedding.
 
     Args:
-        labels: labels of the points, None for a point without one.
-        clusters: clusters of the points, (points,).
+        points: the clustered points.
+        assigned: their clusters, (points,).
+        words: words in the same space.
+        typical: TF-IDF of the documents; None if words are clustered.
     """
-    rows = [row for row, label in enumerate(labels) if label is not None]
-    known = [labels[row] for row in rows]
-    if len(set(known)) < 2:
-        return {"labelled_points": len(rows), "adjusted_rand": None, "normalized_mutual_info": None}
+    clusters = assigned.max() + 1
+    centres = centres_of(points.vectors, assigned, clusters)
+    if typical is None:
+        distinctive = set_apart(points, assigned, centres)
+    else:
+        distinctive = typical.of(points.names, assigned, clusters)
     return {
-        "labelled_points": len(rows),
-        "adjusted_rand": float(adjusted_rand_score(known, clusters[rows])),
-        "normalized_mutual_info": float(normalized_mutual_info_score(known, clusters[rows])),
+        "cluster": np.arange(clusters, dtype=np.int32),
+        "size": np.bincount(assigned[assigned >= 0], minlength=clusters),
+        "central_words": nearest(words, centres, WORDS),
+        "distinctive_words": distinctive,
+        "central_points": central(points, assigned, centres),
+        "labels": top_labels(points.labels, assigned, clusters),
     }
+
+
+def measured(
+    points: Points, vectors: np.ndarray, params: ClustererParams, found: Clustering
+) -> ClustersMetrics:
+    """Return the scores of the clusters of one embedding."""
+    return ClustersMetrics(
+        points=len(points.names),
+        fitted_points=found.fitted_points,
+        clusters=found.assigned.max() + 1,
+        noise=(found.assigned < 0).sum(),
+        silhouettes=found.silhouettes,
+        eps=found.eps,
+        converged=found.converged,
+        stability=rerun(vectors, params, found),
+        **inner_scores(vectors, found.assigned, SCORES_SEED),
+        **agreement(points.labels, found.assigned, SCORES_SEED),
+    )
+
+
+def ranked(distances: np.ndarray) -> pd.DataFrame:
+    """Return sorted distances at evenly spaced ranks, with the first and the last."""
+    last = len(distances) - 1
+    listed = np.unique(np.linspace(0, last, NEIGHBOUR_DISTANCES_LISTED).astype(np.int32))
+    return pd.DataFrame({"rank": listed + 1, "distance": distances[listed]})
 
 
 @command
 def main(
     *,
-    params: ClusterParams,
+    params: Kind,
+    embeddings: Variants,
     points: Input,
-    words: Input,
+    tokens: Input,
     members: Table[MEMBERS],
     clusters: Table[CLUSTERS],
+    dendrogram: Table[DENDROGRAM],
+    neighbour_distances: Table[NEIGHBOUR_DISTANCES],
     metrics: Output,
 ) -> None:
-    """Cluster points by k-means, and name each cluster by the words nearest to its centre.
+    """Cluster the words or documents of every embedding by one method, and name the clusters.
 
     Args:
-        words: points table of the words that name the clusters
+        embeddings: section whose keys are the names of the embeddings
+        points: folder with a folder of points tables for each embedding
+        tokens: tokens of the documents, which name clusters of documents
     """
-    loaded = read(points)
-    if len(loaded.names) <= params.clusters:
-        raise StageError(
-            f"{points} has {len(loaded.names)} points, not enough for {params.clusters} "
-            f"clusters: lower {params.section}.clusters or bring more text"
-        )
-    model = KMeans(params.clusters, n_init=params.restarts, random_state=params.seed)
-    distances = model.fit_transform(loaded.vectors)  # (points, clusters)
-    used, assigned = np.unique(model.labels_, return_inverse=True)
-    names = centre_words(model.cluster_centers_[used], read(words))
-    nearest = distances[np.arange(len(assigned)), model.labels_]
-    silhouette = silhouette_score(
-        loaded.vectors,
-        assigned,
-        sample_size=min(SILHOUETTE_POINTS, len(assigned)),
-        random_state=params.seed,
-    )
-    members.write(
-        pa.table([loaded.names, assigned.astype(np.int32), nearest], schema=members.schema)
-    )
-    sizes = np.bincount(assigned)
-    clusters.write(
-        pa.table([range(len(used)), sizes, [", ".join(n) for n in names]], schema=clusters.schema)
-    )
+    check(params=params)
+    own = load_params(params.section)
+    _, method = CLUSTERERS[own.kind]
+    of_documents = own.points == "documents"
+    typical = Typical(pq.read_table(tokens, columns=["doc_id", "tokens"])) if of_documents else None
+    frames: dict[Table, list[pd.DataFrame]] = {
+        members: [],
+        clusters: [],
+        dendrogram: [],
+        neighbour_distances: [],
+    }
+    found = {}
+    for embedding in progress(embeddings.names, "embeddings", len(embeddings.names)):
+        source = points / embedding / f"{own.points}.parquet"
+        if not source.exists():
+            raise StageError(f"{source} does not exist: run dvc repro embed_documents@{embedding}")
+        loaded = read(source)
+        vectors = checked(loaded, own, source)
+        words = read(points / embedding / "words.parquet") if of_documents else loaded
+        clustering = method(vectors, own)
+        assigned = clustering.assigned
+        written = {members: pd.DataFrame({"point": loaded.names, "cluster": assigned})}
+        if assigned.max() >= 0:
+            written[clusters] = pd.DataFrame(named(loaded, assigned, words, typical))
+        if clustering.merges:
+            written[dendrogram] = top_of(clustering.merges, loaded, words)
+        if clustering.neighbour_distances is not None:
+            written[neighbour_distances] = ranked(clustering.neighbour_distances)
+        for table, frame in written.items():
+            frames[table].append(frame.assign(embedding=embedding))
+        found[embedding] = measured(loaded, vectors, own, clustering)
+    for table, parts in frames.items():
+        rows = pd.concat(parts) if parts else table.schema.empty_table().to_pandas()
+        table.write(pa.Table.from_pandas(rows, table.schema, preserve_index=False))
     metrics.write_json(
         ClusterMetrics(
-            clusters=len(used),
-            points=len(assigned),
-            inertia=model.inertia_,
-            silhouette=silhouette,
-            **agreement(loaded.labels, assigned),
+            kind=own.kind,
+            points=own.points,
+            distance=getattr(own, "distance", None),
+            embeddings=found,
         )
     )

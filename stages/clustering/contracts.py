@@ -22,31 +22,99 @@ POINTS = Contract(
 MEMBERS = Contract(
     pa.schema(
         [
+            pa.field("embedding", pa.string(), nullable=False),
             pa.field("point", pa.string(), nullable=False),
             pa.field("cluster", pa.int32(), nullable=False),
-            pa.field("distance", pa.float64(), nullable=False),
         ]
     ),
     (
-        ("ExpectColumnValuesToBeUnique", {"column": "point"}),
-        ("ExpectColumnValuesToBeBetween", {"column": "cluster", "min_value": 0}),
-        ("ExpectColumnValuesToBeBetween", {"column": "distance", "min_value": 0}),
+        ("ExpectCompoundColumnsToBeUnique", {"column_list": ["embedding", "point"]}),
+        # -1 is a point in no cluster.
+        ("ExpectColumnValuesToBeBetween", {"column": "cluster", "min_value": -1}),
     ),
 )
 
 CLUSTERS = Contract(
     pa.schema(
         [
+            pa.field("embedding", pa.string(), nullable=False),
             pa.field("cluster", pa.int32(), nullable=False),
             pa.field("size", pa.int64(), nullable=False),
-            pa.field("name", pa.string(), nullable=False),
+            pa.field("central_words", pa.list_(pa.string()), nullable=False),
+            pa.field("distinctive_words", pa.list_(pa.string()), nullable=False),
+            pa.field("central_points", pa.list_(pa.string()), nullable=False),
+            pa.field(
+                "labels",
+                pa.list_(pa.struct([("label", pa.string()), ("count", pa.int64())])),
+                nullable=False,
+            ),
         ]
     ),
     (
-        ("ExpectColumnValuesToBeIncreasing", {"column": "cluster", "strictly": True}),
+        ("ExpectCompoundColumnsToBeUnique", {"column_list": ["embedding", "cluster"]}),
         ("ExpectColumnValuesToBeBetween", {"column": "size", "min_value": 1}),
-        ("ExpectColumnValueLengthsToBeBetween", {"column": "name", "min_value": 1}),
+        ("ExpectColumnValuesToBeBetween", {"column": "central_words.length", "min_value": 1}),
     ),
+    # A method that goes by density may leave all points in no cluster.
+    min_rows=0,
+)
+
+DENDROGRAM = Contract(
+    pa.schema(
+        [
+            pa.field("embedding", pa.string(), nullable=False),
+            pa.field("node", pa.int32(), nullable=False),
+            pa.field("parent", pa.int32()),
+            pa.field("distance", pa.float64(), nullable=False),
+            pa.field("size", pa.int64(), nullable=False),
+            pa.field("central_words", pa.list_(pa.string()), nullable=False),
+        ]
+    ),
+    (
+        ("ExpectCompoundColumnsToBeUnique", {"column_list": ["embedding", "node"]}),
+        ("ExpectColumnValuesToBeBetween", {"column": "distance", "min_value": 0}),
+        ("ExpectColumnValuesToBeBetween", {"column": "size", "min_value": 1}),
+    ),
+    min_rows=0,  # only agglomerative clustering has one
+)
+
+NEIGHBOUR_DISTANCES = Contract(
+    pa.schema(
+        [
+            pa.field("embedding", pa.string(), nullable=False),
+            pa.field("rank", pa.int32(), nullable=False),
+            pa.field("distance", pa.float64(), nullable=False),
+        ]
+    ),
+    (
+        ("ExpectCompoundColumnsToBeUnique", {"column_list": ["embedding", "rank"]}),
+        ("ExpectColumnValuesToBeBetween", {"column": "distance", "min_value": 0}),
+    ),
+    min_rows=0,  # only DBSCAN has them
+)
+
+AGREEMENT = Contract(
+    pa.schema(
+        [
+            pa.field("method", pa.string(), nullable=False),
+            pa.field("embedding", pa.string(), nullable=False),
+            pa.field("silhouette", pa.float64()),
+            pa.field("adjusted_rand", pa.float64()),
+            pa.field("validation", pa.float64()),
+            pa.field("test", pa.float64()),
+            pa.field("low", pa.float64()),
+            pa.field("high", pa.float64()),
+            pa.field("behind_low", pa.float64()),
+        ]
+    ),
+    (
+        ("ExpectCompoundColumnsToBeUnique", {"column_list": ["method", "embedding"]}),
+        *(
+            ("ExpectColumnValuesToBeBetween", {"column": column, "min_value": -1, "max_value": 1})
+            for column in ("silhouette", "adjusted_rand", "validation", "test", "low", "high")
+        ),
+    ),
+    min_rows=0,
 )
 
 PROJECTION = Contract(

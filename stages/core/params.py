@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, PositiveInt, PrivateAttr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    PositiveInt,
+    PrivateAttr,
+    RootModel,
+    ValidationError,
+)
 
 from stages.core.errors import StageError
 
@@ -24,6 +31,27 @@ class Params(BaseModel):
     def section(self) -> str:
         """The dotted name of the section, or the path of the file it was read from."""
         return self._section
+
+
+class Variants(RootModel[list[str] | dict[str, Any]]):
+    """The variants of a stage: the keys or items of the section that `foreach` names.
+
+    Other files in the folders of the stage are of variants that were removed, and no stage reads
+    them.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    @property
+    def names(self) -> list[str]:
+        """The names in the order of the section."""
+        return list(self.root)
+
+
+class Kind(Params, extra="ignore"):
+    """A section whose `kind` determines its other parameters."""
+
+    kind: str
 
 
 Section = TypeVar("Section", bound=BaseModel)
@@ -52,6 +80,24 @@ def load(section: str | Path, model: type[Section]) -> Section:
             )
         values = values[key]
     return _validated(values, model, section, f"{PARAMS_FILE}: section '{section}'")
+
+
+def load_kind(section: str, kinds: dict[str, type[Params]]) -> Params:
+    """Read a section of `params.yaml` whose `kind` determines its model.
+
+    Args:
+        section: dotted name of the section.
+        kinds: the models by kind.
+
+    Raises:
+        StageError: the kind is unknown, or a parameter is not one of that kind.
+    """
+    kind = load(section, Kind).kind
+    if kind not in kinds:
+        raise StageError(
+            f"{PARAMS_FILE}: {section}.kind is '{kind}'; there are: {', '.join(kinds)}"
+        )
+    return load(section, kinds[kind])
 
 
 class Execution(Params):

@@ -8,7 +8,7 @@ from pydantic import Field
 from stages.core.command import Input, command
 from stages.core.errors import StageError
 from stages.core.outputs import Output, Table
-from stages.core.params import Params
+from stages.core.params import Params, Variants
 from stages.embedding.contracts import COMPARISON
 from stages.embedding.evaluation.scores import MIN_ITEMS, interval, samples
 from stages.metrics.compare_embeddings import CompareEmbeddingsMetrics
@@ -21,10 +21,6 @@ class CompareEmbeddingsParams(Params):
 
     bootstrap_samples: int = Field(ge=10)
     seed: int
-
-
-class ModelNames(Params, extra="allow"):
-    """The section `embedding.train_embedding`; only its keys are used."""
 
 
 def compare(item_scores: dict[str, pd.DataFrame], n: int, seed: int) -> pd.DataFrame:
@@ -81,7 +77,7 @@ def verdicts(comparison: pd.DataFrame, measures: dict[str, str]) -> dict[str, di
 def main(
     *,
     params: CompareEmbeddingsParams,
-    train_embedding: ModelNames,
+    train_embedding: Variants,
     item_scores: Input,
     comparison: Table[COMPARISON],
     metrics: Output,
@@ -93,15 +89,13 @@ def main(
         item_scores: folder with one table per model
     """
     tables = {}
-    for name in train_embedding.model_extra or {}:
+    for name in train_embedding.names:
         path = item_scores / f"{name}.parquet"
         if not path.exists():
             raise StageError(f"{path} does not exist: run dvc repro evaluate_embedding@{name}")
         tables[name] = pd.read_parquet(path)
     if not tables:
-        raise StageError(
-            f"params.yaml: section '{train_embedding.section}' has no model to compare"
-        )
+        raise StageError("params.yaml: embedding.train_embedding has no model to compare: add one")
     compared = compare(tables, params.bootstrap_samples, params.seed)
     measures = dict(
         pair

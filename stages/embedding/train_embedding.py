@@ -7,7 +7,7 @@ from stages.core.checkpoint import Checkpoint
 from stages.core.command import Input, Workers, command
 from stages.core.errors import StageError
 from stages.core.outputs import Output, Table
-from stages.core.params import load
+from stages.core.params import Kind, load_kind
 from stages.embedding.contracts import VECTORS
 from stages.embedding.models.glove import GloveParams, train_glove
 from stages.embedding.models.lsa import LsaParams, train_lsa
@@ -29,23 +29,10 @@ TRAINERS: dict[str, tuple[type[ModelParams], Trainer]] = {
 }
 
 
-class Kind(ModelParams, extra="ignore"):
-    """The parameters that all models share; `kind` determines the others."""
-
-
 def load_section(section: str) -> tuple[ModelParams, Trainer]:
-    """Return the parameters of a model, checked for its kind, and its trainer.
-
-    Raises:
-        StageError: the kind is unknown, or a parameter is not one of that kind.
-    """
-    kind = load(section, Kind).kind
-    if kind not in TRAINERS:
-        raise StageError(
-            f"params.yaml: {section}.kind is '{kind}'; there are: {', '.join(TRAINERS)}"
-        )
-    params_of_kind, trainer = TRAINERS[kind]
-    return load(section, params_of_kind), trainer
+    """Return the parameters of a model, checked for its kind, and its trainer."""
+    params = load_kind(section, {kind: model for kind, (model, _) in TRAINERS.items()})
+    return params, TRAINERS[params.kind][1]
 
 
 def check(*, params: Kind, workers: int) -> None:

@@ -5,6 +5,7 @@ import pandas as pd
 from stages.core.command import Input, command
 from stages.core.metrics import read_metrics
 from stages.core.outputs import Output
+from stages.core.params import Variants
 from stages.metrics.cluster import ClusterMetrics
 from stages.metrics.embed_documents import EmbedDocumentsMetrics
 from stages.metrics.mine_rules import MineRulesMetrics
@@ -16,7 +17,7 @@ from stages.report.clustering.rules import association_rules
 from stages.report.page.charts import cluster_map
 from stages.report.page.content import Chart, Page, Section, Table, Text, number, percent
 from stages.report.page.html import write_page
-from stages.report.page.inputs import Variants, read_all_metrics, read_table, read_tables
+from stages.report.page.inputs import read_all_metrics, read_table, read_tables
 
 CLUSTERS_LISTED = 20
 

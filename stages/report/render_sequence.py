@@ -3,6 +3,7 @@
 from stages.core.command import Input, command
 from stages.core.metrics import read_metrics
 from stages.core.outputs import Output
+from stages.core.params import Variants
 from stages.metrics.classify_documents import ClassifyDocumentsMetrics
 from stages.metrics.estimate_ngrams import EstimateNgramsMetrics
 from stages.metrics.predict_chords import PredictChordsMetrics
@@ -12,7 +13,7 @@ from stages.metrics.solve_adding_problem import SolveAddingProblemMetrics
 from stages.metrics.train_language_model import TrainLanguageModelMetrics
 from stages.report.page.content import Page, Section, Table, Text, number
 from stages.report.page.html import write_page
-from stages.report.page.inputs import Variants, read_all_metrics, read_curves, read_tables
+from stages.report.page.inputs import read_all_metrics, read_curves, read_tables
 from stages.report.sequence.adding_problem import adding_problem
 from stages.report.sequence.chords import chords
 from stages.report.sequence.digits import digits

@@ -9,9 +9,9 @@ from typing import Any
 from stages.core.command import Input, command
 from stages.core.errors import StageError
 from stages.core.outputs import Output
+from stages.core.params import Variants
 from stages.report.page.content import Details, Page, Section, Table, number
 from stages.report.page.html import write_page
-from stages.report.page.inputs import Variants
 
 Results = list[tuple[str, str, dict[str, Any]]]
 

@@ -7,6 +7,7 @@ import pandas as pd
 from stages.core.command import Input, command
 from stages.core.metrics import Model, read_metrics
 from stages.core.outputs import Output
+from stages.core.params import Variants
 from stages.metrics.classify_documents import ClassifyDocumentsMetrics
 from stages.metrics.cluster import ClusterMetrics
 from stages.metrics.collect import CollectMetrics
@@ -17,7 +18,6 @@ from stages.metrics.score_composer import ScoreComposerMetrics
 from stages.metrics.solve_adding_problem import SolveAddingProblemMetrics
 from stages.metrics.tokenize import TokenizeMetrics
 from stages.metrics.train_language_model import TrainLanguageModelMetrics
-from stages.report.page.inputs import Variants
 
 
 def of_best_cell(cells: list[str], metrics: Path, curves: Path, model: type[Model]) -> Model:

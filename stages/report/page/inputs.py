@@ -1,32 +1,18 @@
 """What a page is made from: tables, metrics and curves of the variants of a stage."""
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, RootModel
+from pydantic import BaseModel
 
 from stages.core.errors import StageError
 from stages.core.metrics import read_metrics
+from stages.core.params import Variants
 
 Model = TypeVar("Model", bound=BaseModel)
-
-
-class Variants(RootModel[list[str] | dict[str, Any]]):
-    """The variants of a stage: the keys or items of the section that `foreach` names.
-
-    Other files in the folders of the stage are of variants that were removed, and the page does
-    not read them.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    @property
-    def names(self) -> list[str]:
-        """The names in the order of the section."""
-        return list(self.root)
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
