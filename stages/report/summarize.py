@@ -9,8 +9,8 @@ from stages.core.metrics import Model, read_metrics
 from stages.core.outputs import Output
 from stages.core.params import Variants
 from stages.metrics.classify_documents import ClassifyDocumentsMetrics
-from stages.metrics.cluster import ClusterMetrics
 from stages.metrics.collect import CollectMetrics
+from stages.metrics.compare_clusters import CompareClustersMetrics
 from stages.metrics.compare_embeddings import CompareEmbeddingsMetrics
 from stages.metrics.predict_chords import PredictChordsMetrics
 from stages.metrics.read_digits import ReadDigitsMetrics
@@ -52,7 +52,7 @@ def main(
     predict_chords_metrics: Input,
     predict_chords_curves: Input,
     solve_adding_problem_metrics: Input,
-    cluster_metrics: Input,
+    compare_clusters_metrics: Input,
     score_composer_metrics: Input,
     summary: Output,
 ) -> None:
@@ -90,7 +90,7 @@ def main(
         "digits": digits.accuracy,
         "chords": chords.nats_per_frame["test"],
         "longest_gap": max(gaps, default=0),
-        "clusters": read_metrics(cluster_metrics, ClusterMetrics).adjusted_rand,
+        "clusters": read_metrics(compare_clusters_metrics, CompareClustersMetrics).test,
         "composer": sum(score.nearer == "composer" for score in composed),
     }
     summary.write_json({task: score for task, score in scores.items() if score is not None})

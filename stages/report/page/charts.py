@@ -15,7 +15,7 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"]
 HEIGHT = 320
 
 
-def _specification(
+def drawn(
     chart: alt.Chart | alt.LayerChart, rows: pd.DataFrame, description: str
 ) -> dict[str, Any]:
     """Return a chart's specification, as wide as the page, with a text for screen readers.
@@ -60,7 +60,7 @@ def curves(
         color=alt.Color("series:N", sort=None, title=None, scale=alt.Scale(range=COLOURS)),
         tooltip=["series:N", f"{x}:Q", alt.Tooltip(f"{y}:Q", format=".4g")],
     )
-    return _specification(marks, rows, description)
+    return drawn(marks, rows, description)
 
 
 def fitted(
@@ -85,7 +85,7 @@ def fitted(
     line = base.mark_line(strokeDash=[6, 4], color=COLOURS[1], clip=True).encode(
         x=right, y=alt.Y("fit:Q")
     )
-    return _specification(points + line, rows, description)
+    return drawn(points + line, rows, description)
 
 
 def fitted_line(
@@ -107,7 +107,7 @@ def fitted_line(
         tooltip=["token:N", "neighbour:N", *(alt.Tooltip(f"{c}:Q", format=".2f") for c in (x, y))],
     )
     line = base.mark_line(strokeDash=[6, 4], color=COLOURS[1]).encode(x=f"{x}:Q", y=f"{x}:Q")
-    return _specification(points + line, rows, description)
+    return drawn(points + line, rows, description)
 
 
 def spectrum(rows: pd.DataFrame, description: str) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def spectrum(rows: pd.DataFrame, description: str) -> dict[str, Any]:
         y=alt.Y("singular value:Q"),
         tooltip=["axis:Q", alt.Tooltip("singular value:Q", format=".4g")],
     )
-    return _specification(marks, rows, description)
+    return drawn(marks, rows, description)
 
 
 def histogram(rows: pd.DataFrame, title: str, description: str) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def histogram(rows: pd.DataFrame, title: str, description: str) -> dict[str, Any
         y2=alt.datum(0),
         tooltip=["left:Q", "right:Q", "documents:Q"],
     )
-    return _specification(marks, rows, description)
+    return drawn(marks, rows, description)
 
 
 def matrix(rows: pd.DataFrame, description: str) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def matrix(rows: pd.DataFrame, description: str) -> dict[str, Any]:
         color=alt.Color("count:Q", title=None, scale=alt.Scale(scheme="blues", type="sqrt")),
         tooltip=["truth:N", "prediction:N", "count:Q"],
     )
-    return _specification(marks, rows, description)
+    return drawn(marks, rows, description)
 
 
 def cluster_map(
@@ -159,9 +159,15 @@ def cluster_map(
     """
     buttons = alt.binding_radio(options=methods, name="projection ")
     method = alt.param(name=f"method_{name}", value=methods[0], bind=buttons)
+    colours = ["cluster", "label"] if "label" in points else ["cluster"]
+    # A single button would be idle.
+    choice = (
+        alt.binding_radio(options=colours, name="colour ") if len(colours) > 1 else alt.Undefined
+    )
+    colour = alt.param(name=f"colour_{name}", value=colours[0], bind=choice)
     hovered = alt.selection_point(
         name=f"hovered_{name}",
-        fields=["cluster"],
+        fields=["group"],
         on="pointerover",
         empty=False,
         clear="pointerout",
@@ -174,19 +180,19 @@ def cluster_map(
     chart = (
         alt.Chart(alt.Data(values=[], name=f"points_{name}"))
         .transform_filter(f"datum.method === method_{name}")
+        .transform_calculate(group=f"colour_{name} === 'cluster' ? datum.cluster : datum.label")
         .mark_circle(size=45)
         .encode(
             x=alt.X("x:Q", axis=axis, scale=scale),
             y=alt.Y("y:Q", axis=axis, scale=scale),
-            color=alt.Color("cluster:N", legend=None, scale=alt.Scale(scheme="tableau20")),
+            color=alt.Color("group:N", legend=None, scale=alt.Scale(scheme="tableau20")),
             opacity=alt.condition(hovered, alt.value(1), alt.value(0.45)),
             size=alt.condition(hovered, alt.value(90), alt.value(40)),
             tooltip=tooltip,
         )
-        .add_params(method, hovered)
+        .add_params(method, colour, hovered)
     )
-    specification = _specification(chart, points, description)
-    return specification | {"height": 460}
+    return drawn(chart, points, description) | {"height": 460}
 
 
 def word_map(points: pd.DataFrame, models: list[str], description: str) -> dict[str, Any]:
@@ -210,7 +216,7 @@ def word_map(points: pd.DataFrame, models: list[str], description: str) -> dict[
     )
     dots = base.mark_circle(size=45, opacity=0.6, color=COLOURS[0]).encode(tooltip=["token:N"])
     names = base.mark_text(fontSize=11, dy=-8).encode(text="label:N")
-    return _specification((dots + names).add_params(shown), points, description) | {"height": 460}
+    return drawn((dots + names).add_params(shown), points, description) | {"height": 460}
 
 
 def piano_roll(notes: pd.DataFrame, description: str) -> dict[str, Any]:
@@ -231,6 +237,6 @@ def piano_roll(notes: pd.DataFrame, description: str) -> dict[str, Any]:
         color=alt.Color("part:N", sort=parts, title=None, scale=alt.Scale(range=COLOURS)),
         tooltip=["part:N", "pitch_midi:Q", "onset_beats:Q", "duration_beats:Q"],
     )
-    specification = _specification(marks, rows, description)
+    specification = drawn(marks, rows, description)
     specification["config"]["legend"]["symbolType"] = "square"
     return specification
