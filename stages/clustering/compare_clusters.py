@@ -152,18 +152,19 @@ def main(
             rows = table[table["embedding"] == embedding]
             members[name, embedding] = rows.set_index("point")["cluster"]
             silhouettes[name, embedding] = clusters.silhouette and clusters.silhouette.score
-    silhouette = pd.Series(silhouettes, dtype=float)
+    index = pd.MultiIndex.from_tuples(silhouettes, names=["method", "embedding"])
+    silhouette = pd.Series(list(silhouettes.values()), index, dtype=float)
     documents = read_documents(tokens, members)
     unscored = why_unscored(documents) if members else "no method clusters documents"
     if unscored:
         best = silhouette.idxmax() if silhouette.notna().any() else None
-        compared = pd.DataFrame(index=silhouette.index, columns=AGREEMENT.schema.names[3:])
+        compared = pd.DataFrame(index=index, columns=AGREEMENT.schema.names[3:])
         tied = []
     else:
         compared, best = compare(documents, members, params.bootstrap_samples, params.seed)
         tied = compared.index[compared["behind_low"] <= 0].drop(best).tolist()
     compared["silhouette"] = silhouette
-    rows = compared.rename_axis(["method", "embedding"]).reset_index()
+    rows = compared.reset_index()
     agreement.write(pa.Table.from_pandas(rows, agreement.schema, preserve_index=False))
     of_best = {} if best is None else compared.loc[best].astype(object).dropna().to_dict()
     metrics.write_json(

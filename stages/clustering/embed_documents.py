@@ -21,6 +21,9 @@ from stages.core.vectors import read_vectors
 from stages.metrics.embed_documents import EmbedDocumentsMetrics
 
 
+ROUNDING = 1e-9
+
+
 class EmbedDocumentsParams(Params):
     """The section `clustering.embed_documents`."""
 
@@ -71,8 +74,7 @@ def to_dense(
     """
     fitted = weights[is_training] if is_training.any() else weights
     averages = fitted @ vectors
-    most = min(dimensions, *(size - 1 for size in averages.shape))
-    svd = TruncatedSVD(max(most, 1), random_state=seed).fit(averages)
+    svd = TruncatedSVD(min(dimensions, *averages.shape), random_state=seed).fit(averages)
     return vectors @ svd.components_.T
 
 
@@ -94,6 +96,8 @@ def average_documents(
     fitted = known & is_training if (known & is_training).any() else known
     if known.any():
         averages[known] -= averages[fitted].mean(axis=0)
+    # Equal documents differ from their mean by rounding.
+    averages[np.linalg.norm(averages, axis=1) < ROUNDING] = 0
     return normalize(averages)
 
 

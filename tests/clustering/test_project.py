@@ -40,7 +40,7 @@ def blobs() -> Points:
     draw = np.random.default_rng(2)
     vectors = np.concatenate([centre + draw.normal(size=(20, 6)) * 0.3 for centre in CENTRES])
     names = [f"{axis}{n}" for n, axis in enumerate(axis for axis in "xyz" for _ in range(20))]
-    return Points(names, [None] * 60, vectors.astype(np.float32))
+    return Points(names, [None] * 60, [None] * 60, vectors.astype(np.float32))
 
 
 @pytest.fixture
@@ -68,7 +68,8 @@ def run(tmp_path, monkeypatch):
 
 def of_vectors(vectors) -> Points:
     vectors = np.asarray(vectors, dtype=np.float32)
-    return Points([f"p{n}" for n in range(len(vectors))], [None] * len(vectors), vectors)
+    nothing = [None] * len(vectors)
+    return Points([f"p{n}" for n in range(len(vectors))], nothing, nothing, vectors)
 
 
 def test_every_method_separates_the_clouds_in_equal_bytes(run):
