@@ -26,7 +26,8 @@ def check_pages(browser: Any, files: list[Path], width: int) -> int:
         assert (complaints, outside) == ([], []), file
         assert page.evaluate("document.documentElement.scrollWidth") <= width, file
         for chart in page.locator(".chart").all():
-            marks = chart.locator("svg .mark-symbol path, svg .mark-line path, svg .mark-rect path")
+            kinds = ("symbol path", "line path", "rect path", "rule line")
+            marks = chart.locator(", ".join(f"svg .mark-{kind}" for kind in kinds))
             assert marks.count() > 0, file
             assert chart.bounding_box()["width"] <= width
             charts += 1

@@ -19,9 +19,10 @@ from stages.core.contracts import Contract
 from stages.core.metrics import AccuracyMetrics
 from stages.core.outputs import Staging
 from stages.metrics.classify_documents import ClassifyDocumentsMetrics
-from stages.metrics.cluster import ClusterMetrics
+from stages.metrics.cluster import ClusterMetrics, ClustersMetrics, ScoreMetrics
 from stages.metrics.collect import CollectMetrics
 from stages.metrics.collect_notes import CollectNotesMetrics
+from stages.metrics.compare_clusters import CandidateMetrics, CompareClustersMetrics
 from stages.metrics.compare_embeddings import CompareEmbeddingsMetrics, Verdict
 from stages.metrics.embed_documents import EmbedDocumentsMetrics
 from stages.metrics.estimate_ngrams import EstimateNgramsMetrics
@@ -44,7 +45,10 @@ PARAMS = {
     "corpus": HOSTILE,
     "embedding": {"train_embedding": {"cbow": {}, "glove": {}}},
     "sequence": {"cells": ["rnn", "gru"]},
-    "clustering": {"cluster": {"words": {}}, "maps": ["words"]},
+    "clustering": {
+        "cluster": {"kmeans": {}, "agglomerative": {}, "dbscan": {}},
+        "maps": {"documents": "glove"},
+    },
 }
 COMMANDS = {
     name: shlex.split(stage["cmd"])
@@ -101,7 +105,7 @@ def write_curve(path: Path, columns: dict[str, Any]) -> None:
 
 def write_inputs() -> None:
     """Write the inputs of every page below the current directory."""
-    Path("params.yaml").write_text(yaml.safe_dump(PARAMS), encoding="utf-8")
+    Path("params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False), encoding="utf-8")
     for write in (write_text, write_embedding, write_sequence, write_clustering, write_music):
         write()
     things = Contract(pa.schema([pa.field("n", pa.int64(), nullable=False)]))
@@ -333,32 +337,44 @@ def write_clustering() -> None:
     """Write what the page of the clustering room is made from."""
     from stages.clustering import contracts
 
-    names = [f"word{n}" for n in range(12)]
-    clusters = [n % 3 for n in range(12)]
+    names = [f"doc{n}" for n in range(12)]
     angle = np.linspace(0, 6, 12)
     folder = DATA / "clustering"
-    points = {"point": names, "label": None, "vector": [[0.0, 1.0]] * 12}
-    members = {"point": names, "cluster": clusters, "distance": 0.5}
-    named = {"cluster": [0, 1, 2], "size": 4, "name": [HOSTILE, "b, c", "d"]}
+    labels = [HOSTILE, "b", None] * 4
+    points = {"point": names, "label": labels, "split": "test", "vector": [[0.0, 1.0]] * 12}
     projection = {
         "point": names * 2,
         "method": ["pca"] * 12 + ["tsne"] * 12,
         "x": [*np.cos(angle), *np.sin(angle)],
         "y": [*np.sin(angle), *np.cos(angle)],
     }
-    write_table(folder / "points/words.parquet", contracts.POINTS, points)
-    write_table(folder / "cluster/words/members.parquet", contracts.MEMBERS, members)
-    write_table(folder / "cluster/words/clusters.parquet", contracts.CLUSTERS, named)
-    write_table(folder / "project/words/projection.parquet", contracts.PROJECTION, projection)
+    write_table(folder / "points/glove/documents.parquet", contracts.POINTS, points)
+    write_table(folder / "project/documents/projection.parquet", contracts.PROJECTION, projection)
+    for embedding, dropped in (("cbow", 0), ("glove", 1)):
+        write_metrics(
+            METRICS / f"embed_documents/{embedding}.json",
+            EmbedDocumentsMetrics(
+                words=12, documents=12, dimensions=2, sparse_dimensions=None,
+                dropped={"documents_without_vector": dropped, "words_without_vector": 0},
+            ),
+        )  # fmt: skip
+    for method in ("kmeans", "agglomerative", "dbscan"):
+        write_clusters(method, names)
+    agreement = {
+        "method": ["kmeans", "agglomerative", "dbscan"] * 2,
+        "embedding": ["cbow"] * 3 + ["glove"] * 3,
+        "silhouette": 0.5, "adjusted_rand": 0.3,
+        "validation": [0.1, 0.2, 0.0, 0.3, 0.5, 0.0], "test": [0.1, 0.2, 0.0, 0.3, 0.4, 0.0],
+        "low": 0.3, "high": 0.5, "behind_low": [0.1, 0.1, 0.3, -0.1, 0.0, 0.3],
+    }  # fmt: skip
+    write_table(folder / "compare_clusters/agreement.parquet", contracts.AGREEMENT, agreement)
     write_metrics(
-        METRICS / "embed_documents.json",
-        EmbedDocumentsMetrics(words=12, documents=2, dropped={"no_known_word": 1}),
-    )
-    write_metrics(
-        METRICS / "cluster/words.json",
-        ClusterMetrics(
-            clusters=3, points=12, inertia=4.0, silhouette=0.5, labelled_points=0,
-            adjusted_rand=None, normalized_mutual_info=None,
+        METRICS / "compare_clusters.json",
+        CompareClustersMetrics(
+            candidates=6, documents={"test": 12}, labels=2, unscored=None,
+            best=CandidateMetrics(method="agglomerative", embedding="glove"),
+            silhouette=0.5, adjusted_rand=0.3, validation=0.5, test=0.4, test_interval=(0.3, 0.5),
+            no_worse=[CandidateMetrics(method="kmeans", embedding="glove")],
         ),
     )  # fmt: skip
     explained = {"component": [1, 2, 3], "share": [0.3, 0.1, 0.1]}
@@ -369,10 +385,9 @@ def write_clustering() -> None:
         "x": np.cos(angle).tolist() * 4,
         "y": np.sin(angle).tolist() * 4,
     }
-    write_table(
-        folder / "project/words/explained_variance.parquet", contracts.EXPLAINED_VARIANCE, explained
-    )
-    write_table(folder / "project/words/circle_steps.parquet", contracts.CIRCLE_STEPS, circle)
+    project = folder / "project/documents"
+    write_table(project / "explained_variance.parquet", contracts.EXPLAINED_VARIANCE, explained)
+    write_table(project / "circle_steps.parquet", contracts.CIRCLE_STEPS, circle)
     kept = {
         method: KeptMetrics(
             trustworthiness=value,
@@ -384,7 +399,7 @@ def write_clustering() -> None:
         for method, value in (("pca", 0.7), ("tsne", 0.9), ("random", 0.5))
     }
     write_metrics(
-        METRICS / "project/words.json",
+        METRICS / "project/documents.json",
         ProjectMetrics(
             points=12, dropped={"not_sampled": 3}, lowered={"tsne": {"perplexity": 3.5}},
             pca_explained_variance=0.4, scored_points=12, neighbours=5, kept=kept,
@@ -395,6 +410,58 @@ def write_clustering() -> None:
     )  # fmt: skip
     write_trace(folder / "trace_kmeans")
     write_rules(folder / "mine_rules/rules.parquet")
+
+
+def write_clusters(method: str, names: list[str]) -> None:
+    """Write three clusters and one document in none, for each of two embeddings."""
+    from stages.clustering import contracts
+
+    folder = DATA / "clustering/cluster" / method
+    clusters = [n % 3 for n in range(11)] + [-1]
+    both = ["cbow"] * 12 + ["glove"] * 12
+    members = {"embedding": both, "point": names * 2, "cluster": clusters * 2}
+    named = {
+        "embedding": ["cbow"] * 3 + ["glove"] * 3, "cluster": [0, 1, 2] * 2, "size": [4, 4, 3] * 2,
+        "central_words": [[HOSTILE], ["b", "c"], ["d"]] * 2, "distinctive_words": [["e"]] * 6,
+        "central_points": [["doc1"]] * 6,
+        "labels": [[{"label": HOSTILE, "count": 4}], [], [{"label": "b", "count": 1}]] * 2,
+    }  # fmt: skip
+    nodes = {
+        "embedding": ["glove"] * 5, "node": [0, 1, 2, 3, 4], "parent": [None, 0, 0, 1, 1],
+        "distance": [0.9, 0.5, 0.0, 0.0, 0.0], "size": [12, 8, 4, 5, 3],
+        "central_words": [["all"], ["most"], [HOSTILE], ["some"], ["few"]],
+    }  # fmt: skip
+    ranks = {"embedding": ["glove"] * 3, "rank": [1, 2, 3], "distance": [0.1, 0.2, 0.6]}
+    none = {key: [] for key in ("node", "parent", "distance", "size", "central_words", "rank")}
+    is_tree, is_dense = method == "agglomerative", method == "dbscan"
+    write_table(folder / "members.parquet", contracts.MEMBERS, members)
+    write_table(folder / "clusters.parquet", contracts.CLUSTERS, named)
+    write_table(
+        folder / "dendrogram.parquet",
+        contracts.DENDROGRAM,
+        nodes if is_tree else {"embedding": [], **none},
+    )
+    write_table(
+        folder / "neighbour_distances.parquet",
+        contracts.NEIGHBOUR_DISTANCES,
+        ranks if is_dense else {"embedding": [], **none},
+    )
+    score = ScoreMetrics(score=0.5, random=-0.125)
+    own = ClustersMetrics(
+        points=12, fitted_points=6 if is_tree else 12, clusters=1 if is_dense else 3, noise=1,
+        silhouettes={}, eps=0.25 if is_dense else None,
+        converged=False if method == "kmeans" else None,
+        stability=0.75 if method == "kmeans" else None, silhouette=None if is_dense else score,
+        davies_bouldin=score, calinski_harabasz=ScoreMetrics(score=1234.5, random=1.0),
+        labelled_points=8, adjusted_rand=score, normalized_mutual_info=score, purity=score,
+    )  # fmt: skip
+    write_metrics(
+        METRICS / f"cluster/{method}.json",
+        ClusterMetrics(
+            kind=method, points="documents", distance="cosine" if is_tree else None,
+            embeddings={"cbow": own, "glove": own},
+        ),
+    )  # fmt: skip
 
 
 def write_trace(folder: Path) -> None:

@@ -156,17 +156,30 @@ def changeable_project(finished_project, tmp_path) -> Path:
     return shutil.copytree(finished_project, tmp_path / "project", symlinks=True)
 
 
+def items_of(stage: str) -> dict[str, str]:
+    """Return the items of the section that `foreach` of a stage names, where they are words."""
+    section = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"][stage]
+    items = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    for part in section["foreach"].strip("${}").split("."):
+        items = items[part]
+    return items if isinstance(items, dict) else {}
+
+
 def variant_problems(variants: dict[str, Declared]) -> list[str]:
     """Return the options that do not follow the keys of a `foreach`.
 
-    A value is either the same for all keys or contains the key of its own variant in its place. A
-    value that contains a key all the same names what the option is called after: `--words`.
+    A value is either the same for all keys or contains the key of its own variant in its place,
+    and the item of the key, where a section gives it one: `words: skipgram`. A value that contains
+    a key all the same names what the option is called after: `--words`.
     """
     found = []
+    items = items_of(next(iter(variants.values())).name.split("@")[0])
     for values in zip(*(stage.options for stage in variants.values()), strict=True):
         (flag, first), *_ = values
         parts = {
-            key: [None if part == key else part for part in re.split(r"[/.]", value)]
+            key: [
+                None if part in (key, items.get(key)) else part for part in re.split(r"[/.]", value)
+            ]
             for key, (_, value) in zip(variants, values, strict=True)
         }
         if len({value for _, value in values}) == 1:
@@ -366,11 +379,16 @@ def test_one_value_changed_runs_only_its_dependents(changeable_project):
         "train_language_model@lstm_peephole",
         "classify_documents@rnn",
         "classify_documents@lstm_peephole",
-        "embed_documents",
-        "cluster@words",
-        "cluster@documents",
+        "embed_documents@skipgram",
+        "cluster@kmeans",
+        "cluster@kmedians",
+        "cluster@agglomerative",
+        "cluster@gaussian_mixture",
+        "cluster@dbscan",
+        "cluster@hdbscan",
+        "cluster@kmeans_words",
+        "compare_clusters",
         "project@words",
-        "project@documents",
         "trace_kmeans",
         "summarize",
         "render_embedding",

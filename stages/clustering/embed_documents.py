@@ -20,7 +20,6 @@ from stages.core.params import Params
 from stages.core.vectors import read_vectors
 from stages.metrics.embed_documents import EmbedDocumentsMetrics
 
-
 ROUNDING = 1e-9
 
 

@@ -15,7 +15,7 @@ ENTRY = {"cmd": LONG, "deps": [{"path": "a", "md5": "1234e5678901234567890123456
 
 
 def replace(content):
-    content["stages"]["cluster@words"] = ENTRY
+    content["stages"]["cluster@kmeans"] = ENTRY
 
 
 def add(content):

@@ -185,7 +185,7 @@ def _scores(points: str, methods: dict[str, ClusterMetrics], embedding: str) -> 
 
 def _named(name: str, method: ClusterMetrics) -> str:
     """Return the name of a section, with its kind and distance where the name does not say them."""
-    told = [KINDS[method.kind]] if method.kind not in name else []
+    told = [] if method.kind in name else [KINDS[method.kind]]
     told += [method.distance] if method.distance else []
     return f"{name} ({', '.join(told)})" if told else name
 
