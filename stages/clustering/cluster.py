@@ -148,7 +148,7 @@ def ranked(distances: np.ndarray) -> pd.DataFrame:
 def main(
     *,
     params: Kind,
-    embeddings: Variants,
+    train_embedding: Variants,
     points: Input,
     tokens: Input,
     members: Table[MEMBERS],
@@ -160,7 +160,7 @@ def main(
     """Cluster the words or documents of every embedding by one method, and name the clusters.
 
     Args:
-        embeddings: section whose keys are the names of the embeddings
+        train_embedding: section whose keys are the names of the embeddings
         points: folder with a folder of points tables for each embedding
         tokens: tokens of the documents, which name clusters of documents
     """
@@ -176,7 +176,7 @@ def main(
         neighbour_distances: [],
     }
     found = {}
-    for embedding in progress(embeddings.names, "embeddings", len(embeddings.names)):
+    for embedding in progress(train_embedding.names, "embeddings", len(train_embedding.names)):
         source = points / embedding / f"{own.points}.parquet"
         if not source.exists():
             raise StageError(f"{source} does not exist: run dvc repro embed_documents@{embedding}")

@@ -124,7 +124,7 @@ def compare(
 def main(
     *,
     params: CompareClustersParams,
-    methods: Variants,
+    clustering: Variants,
     tokens: Input,
     cluster: Input,
     cluster_metrics: Input,
@@ -134,14 +134,14 @@ def main(
     """Compare the clusters of documents by all methods and embeddings with the labels.
 
     Args:
-        methods: section whose keys are the names of the methods
+        clustering: section whose keys are the names of the methods
         tokens: tokens of the documents, of which the labels are read
         cluster: folder with a folder of tables for each method
         cluster_metrics: folder of the metrics of each method
     """
     found = {
         name: read_metrics(cluster_metrics / f"{name}.json", ClusterMetrics)
-        for name in methods.names
+        for name in clustering.names
     }
     silhouettes, members = {}, {}
     for name, own in found.items():

@@ -24,9 +24,9 @@ from stages.report.page.inputs import read_all_metrics, read_table, read_tables
 @command
 def main(
     *,
-    methods: Variants,
+    clustering: Variants,
     maps: Variants,
-    embeddings: Variants,
+    train_embedding: Variants,
     points: Input,
     cluster: Input,
     agreement: Input,
@@ -45,18 +45,18 @@ def main(
     """Render the page of the clustering room.
 
     Args:
-        methods: section whose keys are the methods of clustering
-        embeddings: section whose keys are the embeddings
+        clustering: section whose keys are the methods of clustering
+        train_embedding: section whose keys are the embeddings
         maps: section that names what is drawn as maps, and the embedding of each
     """
-    found = read_all_metrics(cluster_metrics, methods, ClusterMetrics)
+    found = read_all_metrics(cluster_metrics, clustering, ClusterMetrics)
     compared = read_metrics(compare_clusters_metrics, CompareClustersMetrics)
     agreed = read_table(agreement)
-    embedded = read_all_metrics(embed_documents_metrics, embeddings, EmbedDocumentsMetrics)
+    embedded = read_all_metrics(embed_documents_metrics, train_embedding, EmbedDocumentsMetrics)
     projected = read_all_metrics(project_metrics, maps, ProjectMetrics)
     planes = read_tables(project, maps, "projection")
-    members = read_tables(cluster, methods, "members")
-    named = read_tables(cluster, methods, "clusters")
+    members = read_tables(cluster, clustering, "members")
+    named = read_tables(cluster, clustering, "clusters")
     left_out = max(own.dropped["documents_without_vector"] for own in embedded.values())
     sections = [clusters(found, compared, agreed, maps.root, left_out)]
     for kind, embedding in maps.root.items():
@@ -75,8 +75,8 @@ def main(
             )
     sections += hierarchy(
         found,
-        read_tables(cluster, methods, "dendrogram"),
-        read_tables(cluster, methods, "neighbour_distances"),
+        read_tables(cluster, clustering, "dendrogram"),
+        read_tables(cluster, clustering, "neighbour_distances"),
         maps.root,
     )
     sections += [

@@ -85,7 +85,7 @@ def main(
     *,
     train_embedding: Variants,
     cells: Variants,
-    methods: Variants,
+    clustering: Variants,
     maps: Variants,
     validation_reports: Input,
     page: Output,
@@ -96,11 +96,11 @@ def main(
     Args:
         train_embedding: section whose keys are the models of word vectors
         cells: section that lists the recurrent cells
-        methods: section whose keys are the methods of clustering
+        clustering: section whose keys are the methods of clustering
         maps: section that lists what is drawn as maps
         validation_reports: folder of the results of all stages
     """
-    variants = {*train_embedding.names, *cells.names, *methods.names, *maps.names}
+    variants = {*train_embedding.names, *cells.names, *clustering.names, *maps.names}
     write_page(validation_page(read_results(validation_reports, variants)), page, headline)
 
 

@@ -70,7 +70,7 @@ def run(tmp_path, monkeypatch):
         pq.write_table(pa.table(tokens), "tokens.parquet")
         cluster.main(
             params="clustering.cluster.own",
-            embeddings="embedding",
+            train_embedding="embedding",
             points="points",
             tokens="tokens.parquet",
             members="members.parquet",

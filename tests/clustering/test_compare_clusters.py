@@ -54,7 +54,7 @@ def run(tmp_path, monkeypatch):
         write(members, labels)
         compare_clusters.main(
             params="clustering.compare_clusters",
-            methods="clustering.cluster",
+            clustering="clustering.cluster",
             tokens="tokens.parquet",
             cluster=".",
             cluster_metrics=".",
