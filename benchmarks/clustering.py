@@ -1,13 +1,29 @@
 """Measure the clustering room against its peers.
 
-`python -m benchmarks.clustering tsne` and `rules` measure on the reviews in ../shared/data.
+`python -m benchmarks.clustering tsne`, `rules` and `learners` measure on the reviews in
+../shared/data, `kmeans` on drawn vectors.
 """
 
 import argparse
+import shutil
 import sys
+import tempfile
+from pathlib import Path
 
-from benchmarks.embedding import corpus
-from benchmarks.project import SHARED, measure, run_stage
+import numpy as np
+import pyarrow.parquet as pq
+import yaml
+from sklearn.preprocessing import normalize
+
+from benchmarks.embedding import CORPORA, corpus
+from benchmarks.pipeline import clone
+from benchmarks.project import SHARED, measure, project, read_params, run_stage, write_corpus
+from stages.clustering.points import Points
+from stages.core.metrics import read_metrics
+from stages.metrics.classify_documents import ClassifyDocumentsMetrics
+from stages.metrics.compare_learners import CompareLearnersMetrics
+from stages.metrics.score_document_baselines import ScoreDocumentBaselinesMetrics
+from stages.metrics.train_learner import TrainLearnerMetrics
 
 # One method on the same vectors, in a process of its own; seconds are those of the method.
 TSNE = """
@@ -17,7 +33,7 @@ from stages.clustering.points import read, sample
 from stages.clustering.projections.methods import TsneParams, tsne
 from stages.clustering.projections.neighbourhoods import kept, ranks
 method, perplexity, scored, neighbours = sys.argv[1], *map(int, sys.argv[2:])
-vectors = read("data/clustering/points/words.parquet").vectors.astype(np.float64)
+vectors = read("data/clustering/points/skipgram/words.parquet").vectors.astype(np.float64)
 if method == "openTSNE":
     import openTSNE
     place = lambda: tsne(vectors, TsneParams(perplexity=perplexity, seed=1)).positions
@@ -44,7 +60,7 @@ def tsne(megabytes: float, words: int, rounds: int) -> None:
         "clustering.embed_documents": {"words": words, "skip_words": 0},
     }
     with corpus(megabytes, changes) as folder:
-        for name in ("train_embedding@skipgram", "embed_documents"):
+        for name in ("train_embedding@skipgram", "embed_documents@skipgram"):
             run_stage(folder, name)
         seconds: dict[str, list[float]] = {"openTSNE": [], "scikit-learn": []}
         for _ in range(rounds):
@@ -111,6 +127,85 @@ def rules(sentences: int, min_support: float, skip_words: int, rounds: int) -> N
             print((folder / "result.txt").read_text(), flush=True)
 
 
+# What the stage computes, without the project: from a table of vectors to their clusters.
+KMEANS = """
+import sys
+import numpy as np
+import pyarrow.parquet as pq
+from sklearn.cluster import KMeans
+column = pq.read_table("data/clustering/points/drawn/words.parquet", columns=["vector"])["vector"]
+vectors = column.combine_chunks().flatten().to_numpy().reshape(len(column), -1).astype(np.float64)
+KMeans(int(sys.argv[1]), n_init=1, random_state=1).fit(vectors)
+"""
+
+
+def kmeans(points: int, dimensions: int, clusters: int, rounds: int) -> None:
+    """k-means through the stage, with scores, names and validation, against scikit-learn alone."""
+    section = {
+        "kind": "kmeans", "points": "words", "clusters": clusters, "restarts": 1, "seed": 1,
+        "stability_runs": 0,
+    }  # fmt: skip
+    with project({"clustering.cluster.kmeans_words": section}) as folder:
+        params = read_params(folder)
+        params["embedding"]["train_embedding"] = {"drawn": {}}
+        (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+        draw = np.random.default_rng(1)
+        centres = draw.normal(size=(clusters, dimensions))
+        vectors = centres[draw.integers(0, clusters, points)]
+        vectors = normalize(vectors + 2 * draw.normal(size=vectors.shape))
+        nothing = [None] * points
+        table = Points([f"w{n}" for n in range(points)], nothing, nothing, vectors).to_table()
+        target = folder / "data/clustering/points/drawn"
+        target.mkdir(parents=True)
+        pq.write_table(table, target / "words.parquet")
+        (folder / "data/text").mkdir()
+        (folder / "data/text/tokens.parquet").touch()  # clusters of words do not read it
+        seconds: dict[str, list[float]] = {"stage": [], "scikit-learn": []}
+        for _ in range(rounds):
+            seconds["stage"].append(run_stage(folder, "cluster@kmeans_words").cpu_s)
+            seconds["scikit-learn"].append(measure(folder, "-c", KMEANS, str(clusters)).cpu_s)
+        for name, own in seconds.items():
+            print(
+                f"{name:12} {points:,} points, {clusters} clusters, {min(own):.1f} s of processor"
+            )
+    print(f"the stage takes {min(seconds['stage']) / min(seconds['scikit-learn']):.2f} "
+          "of scikit-learn's time")  # fmt: skip
+
+
+def learners(names: list[str]) -> None:
+    """The classifiers on English and on Korean reviews, beside TF-IDF and the LSTM."""
+    stages = ["compare_learners", "score_document_baselines", "classify_documents@lstm"]
+    for name in names:
+        file, language, columns, _ = CORPORA[name]
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = clone("HEAD", Path(temporary, "etude"))
+            shutil.copy(SHARED / file, folder / "data/raw")
+            write_corpus(folder, language, path=file, label_column="label", **columns)
+            cost = measure(folder, "-m", "dvc", "repro", *stages)
+            metrics = folder / "reports/metrics"
+            trained = {
+                own.stem: read_metrics(own, TrainLearnerMetrics).learner
+                for own in sorted((metrics / "train_learner").glob("*.json"))
+            }
+            baselines = read_metrics(
+                metrics / "score_document_baselines.json", ScoreDocumentBaselinesMetrics
+            )
+            lstm = read_metrics(metrics / "classify_documents/lstm.json", ClassifyDocumentsMetrics)
+            compared = read_metrics(metrics / "compare_learners.json", CompareLearnersMetrics)
+            beside = {
+                "majority": baselines.majority, "TF-IDF": baselines.tf_idf, "LSTM": lstm.first
+            }  # fmt: skip
+            print(f"{name}: {cost.wall_s:.0f} s; best on validation {compared.best}, tied with "
+                  f"{', '.join(compared.no_worse) or 'none'}; not above the majority: "
+                  f"{', '.join(compared.not_above_majority) or 'none'}")  # fmt: skip
+            for learner, own in {**trained, **beside}.items():
+                low, high = own.accuracy_interval
+                print(
+                    f"  {learner:20} accuracy {own.accuracy:.3f} ({low:.3f} to {high:.3f}), "
+                    f"macro F1 {own.macro_f1:.3f}"
+                )
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -124,14 +219,25 @@ def main() -> None:
     options.add_argument("--min-support", type=float, default=0.005)
     options.add_argument("--skip-words", type=int, default=0, help="most frequent words")
     options.add_argument("--rounds", type=int, default=1)
+    options = commands.add_parser("kmeans", help="the stage against scikit-learn alone")
+    options.add_argument("--points", type=int, default=100_000)
+    options.add_argument("--dimensions", type=int, default=100)
+    options.add_argument("--clusters", type=int, default=50)
+    options.add_argument("--rounds", type=int, default=3)
+    options = commands.add_parser("learners", help="the classifiers beside TF-IDF and the LSTM")
+    options.add_argument("--corpora", nargs="+", choices=list(CORPORA), default=list(CORPORA))
     args = parser.parse_args()
-    if not SHARED.exists():
+    if args.what != "kmeans" and not SHARED.exists():
         sys.exit(f"{SHARED} does not exist: the reviews are not part of the project")
     match args.what:
         case "tsne":
             tsne(args.megabytes, args.words, args.rounds)
         case "rules":
             rules(args.sentences, args.min_support, args.skip_words, args.rounds)
+        case "kmeans":
+            kmeans(args.points, args.dimensions, args.clusters, args.rounds)
+        case "learners":
+            learners(args.corpora)
 
 
 if __name__ == "__main__":

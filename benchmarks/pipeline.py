@@ -46,7 +46,7 @@ def measure_revision(revision: str, folder: Path) -> float:
     show(revision, "unchanged, flow", measure(folder, "-m", "flows", "everything"))
     show(revision, "unchanged, dvc repro", measure(folder, "-m", "dvc", "repro"))
     params = (folder / "params.yaml").read_bytes()
-    change_params(folder, {"clustering.cluster.words": {"clusters": 24}})
+    change_params(folder, {"clustering.cluster.kmeans_words": {"clusters": 24}})
     show(revision, "one parameter, flow", measure(folder, "-m", "flows", "everything"))
     (folder / "params.yaml").write_bytes(params)
     measure(folder, "-m", "flows", "everything")

@@ -274,3 +274,117 @@ RULES = Contract(
     ),
     min_rows=0,
 )  # fmt: skip
+
+PREDICTIONS = Contract(
+    pa.schema(
+        [
+            pa.field("point", pa.string(), nullable=False),
+            pa.field("truth", pa.string(), nullable=False),
+            pa.field("prediction", pa.string(), nullable=False),
+        ]
+    ),
+    (("ExpectColumnValuesToBeUnique", {"column": "point"}),),
+    min_rows=0,  # without labels
+)
+
+CHOICES = Contract(
+    pa.schema(
+        [
+            pa.field("candidate", pa.int32(), nullable=False),
+            pa.field("parameter", pa.string(), nullable=False),
+            pa.field("value", pa.float64(), nullable=False),
+            pa.field("validation_accuracy", pa.float64(), nullable=False),
+        ]
+    ),
+    (
+        ("ExpectCompoundColumnsToBeUnique", {"column_list": ["candidate", "parameter"]}),
+        ("ExpectColumnValuesToBeBetween", {"column": "validation_accuracy", **_SHARE}),
+    ),
+    min_rows=0,
+)
+
+TREE = Contract(
+    pa.schema(
+        [
+            pa.field("node", pa.int32(), nullable=False),
+            pa.field("parent", pa.int32()),
+            pa.field("contains", pa.bool_()),
+            pa.field("word", pa.string()),
+            pa.field("threshold", pa.float64()),
+            pa.field("documents", pa.int64(), nullable=False),
+            pa.field("label", pa.string(), nullable=False),
+            pa.field("share", pa.float64(), nullable=False),
+        ]
+    ),
+    (
+        ("ExpectColumnValuesToBeUnique", {"column": "node"}),
+        ("ExpectColumnValuesToBeBetween", {"column": "documents", "min_value": 1}),
+        ("ExpectColumnValuesToBeBetween", {"column": "share", **_SHARE}),
+    ),
+    min_rows=0,  # only decision trees have one
+)
+
+LEARNERS = Contract(
+    pa.schema(
+        [
+            pa.field("learner", pa.string(), nullable=False),
+            pa.field("validation", pa.float64(), nullable=False),
+            pa.field("accuracy", pa.float64(), nullable=False),
+            pa.field("behind", pa.float64(), nullable=False),
+            pa.field("behind_low", pa.float64(), nullable=False),
+            pa.field("behind_high", pa.float64(), nullable=False),
+            pa.field("p_value", pa.float64(), nullable=False),
+            pa.field("above_majority_low", pa.float64(), nullable=False),
+        ]
+    ),
+    (
+        ("ExpectColumnValuesToBeUnique", {"column": "learner"}),
+        *(
+            ("ExpectColumnValuesToBeBetween", {"column": column, **_SHARE})
+            for column in ("validation", "accuracy", "p_value")
+        ),
+        *(
+            ("ExpectColumnValuesToBeBetween", {"column": column, "min_value": -1, "max_value": 1})
+            for column in ("behind", "behind_low", "behind_high", "above_majority_low")
+        ),
+    ),
+    min_rows=0,
+)
+
+REGIONS = Contract(
+    pa.schema(
+        [
+            pa.field("learner", pa.string(), nullable=False),
+            pa.field("x", pa.float64(), nullable=False),
+            pa.field("y", pa.float64(), nullable=False),
+            pa.field("label", pa.string(), nullable=False),
+        ]
+    ),
+    (("ExpectCompoundColumnsToBeUnique", {"column_list": ["learner", "x", "y"]}),),
+    min_rows=0,
+)
+
+PLANE = Contract(
+    pa.schema(
+        [
+            pa.field("point", pa.string(), nullable=False),
+            pa.field("x", pa.float64(), nullable=False),
+            pa.field("y", pa.float64(), nullable=False),
+            pa.field("label", pa.string(), nullable=False),
+        ]
+    ),
+    (("ExpectColumnValuesToBeUnique", {"column": "point"}),),
+    min_rows=0,
+)
+
+NUMBERS = Contract(
+    pa.schema(
+        [
+            pa.field("point", pa.string(), nullable=False),
+            pa.field("truth", pa.float64(), nullable=False),
+            pa.field("prediction", pa.float64(), nullable=False),
+        ]
+    ),
+    (("ExpectColumnValuesToBeUnique", {"column": "point"}),),
+    min_rows=0,  # without a test split
+)

@@ -13,17 +13,18 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
+from stages.core.accuracy import scores
 from stages.core.checkpoint import Checkpoint
 from stages.core.command import Input, command
 from stages.core.outputs import Output, Table
 from stages.metrics.classify_documents import ClassifyDocumentsMetrics
 from stages.sequence.classification.attribution import attribute
+from stages.sequence.classification.confusion import confusion_counts
 from stages.sequence.classification.documents import read_labelled, why_unscored
 from stages.sequence.classification.encoding import Split, encode, read_vectors
 from stages.sequence.classification.evaluation import validate
 from stages.sequence.classification.model import DocumentModel, log_odds
 from stages.sequence.classification.ratios import DocumentCounts, count_documents
-from stages.sequence.classification.scores import confusion_counts, scores
 from stages.sequence.contracts import ATTRIBUTIONS, CONFUSION
 from stages.sequence.recurrent.batching import bucket_by_length, pad
 from stages.sequence.recurrent.cells import State, check_cell

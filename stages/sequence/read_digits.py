@@ -12,14 +12,15 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stages.core.accuracy import scores
 from stages.core.checkpoint import Checkpoint
 from stages.core.command import Input, command
 from stages.core.errors import StageError
 from stages.core.outputs import Output, Table
 from stages.core.raw import InnerPath, find
 from stages.metrics.read_digits import ReadDigitsMetrics
+from stages.sequence.classification.confusion import confusion_counts
 from stages.sequence.classification.evaluation import predict, validate
-from stages.sequence.classification.scores import confusion_counts, scores
 from stages.sequence.contracts import CONFUSION
 from stages.sequence.images import SCIKIT_LEARN, Images, image_files, read_images
 from stages.sequence.recurrent.batching import shuffle

@@ -8,13 +8,13 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
+from stages.core.accuracy import scores
 from stages.core.command import Input, command
 from stages.core.outputs import Output
 from stages.core.params import Params
 from stages.core.progress import progress
 from stages.metrics.score_document_baselines import ScoreDocumentBaselinesMetrics
 from stages.sequence.classification.documents import Documents, read_labelled, why_unscored
-from stages.sequence.classification.scores import scores
 
 
 class BaselineParams(Params):

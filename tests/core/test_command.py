@@ -135,7 +135,7 @@ def test_the_list_names_every_stage(capsys):
     assert command.run(["--help"]) == 0
     printed = capsys.readouterr().out
     assert "clustering.cluster " in printed
-    assert "Cluster points by k-means" in printed
+    assert "Cluster the words or documents of every embedding" in printed
 
 
 def test_an_unknown_stage_is_named(capsys):

@@ -1,9 +1,7 @@
-"""Scores of a classifier: accuracy with its interval, macro F1, confusion."""
+"""Scores of a classifier: accuracy with its interval, macro F1."""
 
 import math
 
-import pandas as pd
-import pyarrow as pa
 from sklearn.metrics import f1_score
 
 # Quantile of the normal distribution for intervals of 95 %.
@@ -27,10 +25,3 @@ def scores(truth: list[str], predictions: list[str]) -> dict[str, float | list[f
         "accuracy_interval": wilson(correct, len(truth)),
         "macro_f1": float(f1_score(truth, predictions, average="macro", zero_division=0)),
     }
-
-
-def confusion_counts(truth: list[str], predictions: list[str]) -> pa.Table:
-    """Return the table `confusion`: the count of each pair of a true and a predicted class."""
-    pairs = pd.DataFrame({"truth": truth, "prediction": predictions}, dtype="str")
-    counts = pairs.groupby(["truth", "prediction"]).size().rename("count").reset_index()
-    return pa.Table.from_pandas(counts, preserve_index=False)

@@ -1,6 +1,6 @@
 import pytest
 
-from stages.sequence.classification.scores import confusion_counts, scores, wilson
+from stages.core.accuracy import scores, wilson
 
 
 def test_wilson_interval_by_the_textbook():
@@ -15,13 +15,3 @@ def test_rare_labels_count_as_much_in_macro_f1():
     own = scores(truth, predictions)
     assert own["accuracy"] == 0.9
     assert own["macro_f1"] == pytest.approx((2 * 9 / (2 * 9 + 1) + 0) / 2)
-
-
-def test_confusion_counts_pairs():
-    table = confusion_counts(["a", "a", "b"], ["a", "b", "b"])
-    assert table.column_names == ["truth", "prediction", "count"]
-    assert [tuple(row.values()) for row in table.to_pylist()] == [
-        ("a", "a", 1),
-        ("a", "b", 1),
-        ("b", "b", 1),
-    ]
