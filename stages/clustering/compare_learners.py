@@ -95,7 +95,7 @@ def main(
     params: CompareLearnersParams,
     train_learner: Variants,
     train_learner_metrics: Input,
-    predictions: Input,
+    train_learner_data: Input,
     learners: Table[LEARNERS],
     metrics: Output,
 ) -> None:
@@ -104,7 +104,7 @@ def main(
     Args:
         train_learner: section whose keys are the names of the classifiers
         train_learner_metrics: folder of their metrics
-        predictions: folder with a folder of tables for each of them
+        train_learner_data: folder with a folder of tables for each of them
     """
     trained = {
         name: read_metrics(train_learner_metrics / f"{name}.json", TrainLearnerMetrics)
@@ -123,7 +123,7 @@ def main(
         )
         return
     tables = {
-        name: pd.read_parquet(predictions / name / "predictions.parquet").set_index("point")
+        name: pd.read_parquet(train_learner_data / name / "predictions.parquet").set_index("point")
         for name in scored
     }
     first = next(iter(tables.values()))

@@ -87,6 +87,7 @@ def main(
     cells: Variants,
     clustering: Variants,
     maps: Variants,
+    train_learner: Variants,
     validation_reports: Input,
     page: Output,
     headline: Output,
@@ -97,10 +98,12 @@ def main(
         train_embedding: section whose keys are the models of word vectors
         cells: section that lists the recurrent cells
         clustering: section whose keys are the methods of clustering
-        maps: section that lists what is drawn as maps
+        maps: section that names what is drawn as maps
+        train_learner: section whose keys are the classifiers
         validation_reports: folder of the results of all stages
     """
-    variants = {*train_embedding.names, *cells.names, *clustering.names, *maps.names}
+    sections = (train_embedding, cells, clustering, maps, train_learner)
+    variants = {name for section in sections for name in section.names}
     write_page(validation_page(read_results(validation_reports, variants)), page, headline)
 
 
