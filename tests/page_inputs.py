@@ -24,11 +24,14 @@ from stages.metrics.collect import CollectMetrics
 from stages.metrics.collect_notes import CollectNotesMetrics
 from stages.metrics.compare_clusters import CandidateMetrics, CompareClustersMetrics
 from stages.metrics.compare_embeddings import CompareEmbeddingsMetrics, Verdict
+from stages.metrics.compare_learners import CompareLearnersMetrics
+from stages.metrics.draw_regions import DrawRegionsMetrics
 from stages.metrics.embed_documents import EmbedDocumentsMetrics
 from stages.metrics.estimate_ngrams import EstimateNgramsMetrics
 from stages.metrics.evaluate_embedding import EvaluateEmbeddingMetrics
 from stages.metrics.mine_rules import MineRulesMetrics
 from stages.metrics.predict_chords import PredictChordsMetrics
+from stages.metrics.predict_number import NumberScores, PredictNumberMetrics
 from stages.metrics.profile_corpus import ProfileCorpusMetrics
 from stages.metrics.project import CircleMetrics, KeptMetrics, ProjectMetrics
 from stages.metrics.read_digits import ReadDigitsMetrics
@@ -38,6 +41,7 @@ from stages.metrics.solve_adding_problem import SolveAddingProblemMetrics
 from stages.metrics.tokenize import TokenizeMetrics
 from stages.metrics.trace_kmeans import StartMetrics, TraceKmeansMetrics
 from stages.metrics.train_language_model import TrainLanguageModelMetrics
+from stages.metrics.train_learner import CostMetrics, LearnerMetrics, TrainLearnerMetrics
 from stages.report.page.content import Page
 
 HOSTILE = "<script>alert('caught')</script>"
@@ -48,6 +52,7 @@ PARAMS = {
     "clustering": {
         "cluster": {"kmeans": {}, "agglomerative": {}, "dbscan": {}},
         "maps": {"documents": "glove"},
+        "train_learner": {"nearest_neighbours": {}, "decision_tree": {}},
     },
 }
 COMMANDS = {
@@ -409,6 +414,7 @@ def write_clustering() -> None:
         ),
     )  # fmt: skip
     write_trace(folder / "trace_kmeans")
+    write_learners(folder)
     write_rules(folder / "mine_rules/rules.parquet")
 
 
@@ -460,6 +466,79 @@ def write_clusters(method: str, names: list[str]) -> None:
         ClusterMetrics(
             kind=method, points="documents", distance="cosine" if is_tree else None,
             embeddings={"cbow": own, "glove": own},
+        ),
+    )  # fmt: skip
+
+
+def write_learners(folder: Path) -> None:
+    """Write two classifiers, of which the neighbours are better, and linear regression."""
+    from stages.clustering import contracts
+
+    for name, accuracy in (("nearest_neighbours", 0.75), ("decision_tree", 0.5)):
+        is_tree = name == "decision_tree"
+        choices = {
+            "candidate": [0, 1], "parameter": "max_leaves" if is_tree else "k", "value": [1, 5],
+            "validation_accuracy": [0.5, 0.75],
+        }  # fmt: skip
+        nodes = {
+            "node": [0, 1, 2], "parent": [None, 0, 0], "contains": [None, False, True],
+            "word": [HOSTILE, None, None], "threshold": [0.25, None, None],
+            "documents": [9, 6, 3], "label": ["a", "a", HOSTILE], "share": [0.5, 0.75, 1.0],
+        }  # fmt: skip
+        none = {name: [] for name in contracts.TREE.schema.names}
+        tables = folder / "train_learner" / name
+        write_table(tables / "choices.parquet", contracts.CHOICES, choices)
+        write_table(tables / "tree.parquet", contracts.TREE, nodes if is_tree else none)
+        write_metrics(
+            METRICS / f"train_learner/{name}.json",
+            TrainLearnerMetrics(
+                kind=name, documents={"train": 25, "validation": 8, "test": 8}, labels=2,
+                unseen=1, majority="a",
+                learner=LearnerMetrics(
+                    accuracy=accuracy, accuracy_interval=(accuracy - 0.2, accuracy + 0.2),
+                    macro_f1=accuracy, chosen={"max_leaves" if is_tree else "k": 5},
+                    validation_accuracy=0.75, converged=not is_tree,
+                    cost=CostMetrics(iterations=0, numbers=50, operations=1234),
+                ),
+            ),
+        )  # fmt: skip
+    compared = {
+        "learner": ["nearest_neighbours", "decision_tree"], "validation": 0.75,
+        "accuracy": [0.75, 0.5], "behind": [0.0, 0.25], "behind_low": [0.0, -0.1],
+        "behind_high": [0.0, 0.5], "p_value": [1.0, 0.25], "above_majority_low": [0.1, -0.1],
+    }  # fmt: skip
+    write_table(folder / "compare_learners/learners.parquet", contracts.LEARNERS, compared)
+    write_metrics(
+        METRICS / "compare_learners.json",
+        CompareLearnersMetrics(
+            best="nearest_neighbours",
+            no_worse=["decision_tree"],
+            not_above_majority=["decision_tree"],
+            majority=AccuracyMetrics(accuracy=0.5, accuracy_interval=(0.4, 0.6), macro_f1=0.6),
+        ),
+    )
+    regions = {
+        "learner": ["nearest_neighbours"] * 4 + ["decision_tree"] * 4, "x": [0.0, 1.0] * 4,
+        "y": [0.0, 0.0, 1.0, 1.0] * 2, "label": ["a", HOSTILE, "a", "a"] * 2,
+    }  # fmt: skip
+    plane = {"point": [HOSTILE, "doc1"], "x": [0.0, 1.0], "y": 0.5, "label": ["a", HOSTILE]}
+    write_table(folder / "draw_regions/regions.parquet", contracts.REGIONS, regions)
+    write_table(folder / "draw_regions/plane.parquet", contracts.PLANE, plane)
+    write_metrics(
+        METRICS / "draw_regions.json",
+        DrawRegionsMetrics(
+            labels=["a", HOSTILE], explained_variance=0.5, accuracy={"decision_tree": 0.75},
+            majority=0.5,
+        ),
+    )  # fmt: skip
+    write_metrics(
+        METRICS / "predict_number.json",
+        PredictNumberMetrics(
+            target="tokens", documents={"train": 25, "test": 8}, dimensions=2,
+            scores=NumberScores(
+                r2=0.25, r2_interval=(0.1, 0.4), mean_absolute_error=2.0,
+                mean_absolute_error_of_mean=3.0,
+            ),
         ),
     )  # fmt: skip
 

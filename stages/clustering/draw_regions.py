@@ -66,9 +66,14 @@ def main(
     """
     loaded = read(points)
     documents = by_split(loaded)
+    counts = pd.Series(documents["train"].labels).value_counts(sort=False).sort_index()
+    frequent = counts.sort_values(ascending=False, kind="stable").index[: params.labels].tolist()
+    vectors = documents["train"].vectors[np.isin(documents["train"].labels, frequent)]
     unscored = why_unscored(documents)
-    if not unscored and loaded.vectors.shape[1] < 2:
+    if not unscored and vectors.shape[1] < 2:
         unscored = "the vectors have 1 dimension"
+    elif not unscored and (vectors == vectors[0]).all():
+        unscored = "the vectors are equal"
     if unscored:
         for table in (regions, plane):
             table.write(table.schema.empty_table())
@@ -78,11 +83,9 @@ def main(
             )
         )
         return
-    counts = pd.Series(documents["train"].labels).value_counts(sort=False).sort_index()
-    frequent = counts.sort_values(ascending=False, kind="stable").index[: params.labels].tolist()
     kept = {split: np.isin(own.labels, frequent) for split, own in documents.items()}
     labels = {split: own.labels[kept[split]] for split, own in documents.items()}
-    projection = PCA(2, svd_solver="full").fit(documents["train"].vectors[kept["train"]])
+    projection = PCA(2, svd_solver="full").fit(vectors)
     positions = {
         split: projection.transform(own.vectors[kept[split]])
         for split, own in documents.items()

@@ -2,8 +2,12 @@ from page_inputs import HOSTILE, METRICS, content, write_metrics
 
 from stages.core.metrics import read_metrics
 from stages.metrics.compare_clusters import CandidateMetrics, CompareClustersMetrics
+from stages.metrics.compare_learners import CompareLearnersMetrics
+from stages.metrics.draw_regions import DrawRegionsMetrics
 from stages.metrics.mine_rules import MineRulesMetrics
+from stages.metrics.predict_number import PredictNumberMetrics
 from stages.metrics.project import ProjectMetrics
+from stages.metrics.score_document_baselines import ScoreDocumentBaselinesMetrics
 from stages.metrics.trace_kmeans import TraceKmeansMetrics
 from stages.report.page.content import Section
 
@@ -183,3 +187,85 @@ def test_a_corpus_without_rules_says_what_to_lower(inputs):
     write_metrics(path, read_metrics(path, MineRulesMetrics).model_copy(update={"rules": 0}))
     verdict = section("Words that go together").blocks[0].text
     assert verdict.endswith("lower clustering.mine_rules.min_support or min_confidence.")
+
+
+def test_classifiers_are_compared_with_each_other_and_the_other_room(inputs):
+    told, unseen, scores, costs, curve = section("Classifiers of documents").blocks
+    assert told.text == (
+        "Use nearest_neighbours: the most accurate on the validation split, it classifies 75.0% of "
+        "the test documents correctly (95 % interval 55.0% to 95.0%; the most frequent label "
+        "50.0%); decision_tree is tied with it; not above the most frequent label: decision_tree. "
+        "Logistic regression on TF-IDF, without word vectors, has 70.0% (60.0% to 80.0%)."
+    )
+    assert unseen.text == "1 test document has a label that no training document has."
+    assert [row[0] for row in scores.rows] == [
+        "nearest_neighbours", "decision_tree", "most frequent label", "TF-IDF, regression",
+        "rnn (sequence model)", "gru (sequence model)",
+    ]  # fmt: skip
+    assert scores.rows[1][1:] == [
+        "50.0% (30.0% to 70.0%)", "0.500", "max_leaves 5", "-10.0% to 50.0%", "0.250"
+    ]  # fmt: skip
+    assert costs.caption.endswith("Stopped before it converged: decision_tree.")
+    assert costs.rows[0] == ["nearest_neighbours", "0", "50", "1,234"]
+    assert "5 is the best, and the square root of the 25 training documents is 5" in curve.caption
+    assert [row["accuracy"] for row in curve.spec["data"]["values"]] == [0.5, 0.75]
+
+
+def test_a_classifier_on_tf_idf_that_is_better_is_said_to_be_so(inputs):
+    path = METRICS / "score_document_baselines.json"
+    metrics = read_metrics(path, ScoreDocumentBaselinesMetrics)
+    tf_idf = metrics.tf_idf.model_copy(update={"accuracy": 0.8})
+    write_metrics(path, metrics.model_copy(update={"tf_idf": tf_idf}))
+    told = section("Classifiers of documents").blocks[0].text
+    assert "without word vectors, beats it with 80.0%" in told
+
+
+def test_documents_without_labels_are_not_classified(inputs):
+    path = METRICS / "compare_learners.json"
+    nothing = CompareLearnersMetrics(
+        best=None, no_worse=[], not_above_majority=[], majority=None, unscored="no labels"
+    )
+    write_metrics(path, nothing)
+    path = METRICS / "draw_regions.json"
+    metrics = read_metrics(path, DrawRegionsMetrics)
+    write_metrics(path, metrics.model_copy(update={"unscored": "no labels"}))
+    (told,) = section("Classifiers of documents").blocks
+    assert told.text == "No documents were classified: no labels."
+    titles = [own.title for own in content("render_clustering").sections]
+    assert "Decision regions" not in titles
+
+
+def test_the_decision_tree_is_an_outline_with_yes_first(inputs):
+    (chart,) = section("Decision tree").blocks
+    rows = chart.spec["data"]["values"]
+    assert [row["text"] for row in rows] == [
+        f"{HOSTILE} above 0.25?", f"yes: {HOSTILE} (3, 100%)", "no: a (6, 75%)"
+    ]  # fmt: skip
+    assert [row["above"] for row in rows] == [None, 0.4, 0.4]
+
+
+def test_regions_are_strips_of_equal_labels(inputs):
+    told, chart = section("Decision regions").blocks
+    assert "decision_tree 75.0%; the most frequent label 50.0%" in told.text
+    rows = chart.spec["data"]["values"]
+    strips = [row for row in rows if row["kind"] == "region" and row["learner"] == "decision_tree"]
+    assert [(row["x"], row["x2"], row["label"]) for row in strips] == [
+        (-0.5, 0.5, "a"), (0.5, 1.5, HOSTILE), (-0.5, 1.5, "a")
+    ]  # fmt: skip
+    assert len([row for row in rows if row["kind"] == "document"]) == 4
+
+
+def test_linear_regression_is_beside_the_mean(inputs):
+    (told,) = section("A number from a document").blocks
+    assert told.text == (
+        "Linear regression on the 2 dimensions of the vectors explains 25.0% of the variance of a "
+        "document's number of tokens (95 % interval 10.0% to 40.0%) on 8 test documents; the mean "
+        "absolute error is 2.0, and 3.0 for always predicting the mean."
+    )
+    path = METRICS / "predict_number.json"
+    metrics = read_metrics(path, PredictNumberMetrics)
+    scores = metrics.scores.model_copy(update={"r2_interval": (-0.1, 0.4)})
+    write_metrics(path, metrics.model_copy(update={"scores": scores, "target": "label"}))
+    (told,) = section("A number from a document").blocks
+    assert told.text.endswith("predicting the mean, which it does not beat.")
+    assert "of a document's numeric label" in told.text

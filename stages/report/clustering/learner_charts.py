@@ -53,7 +53,11 @@ def decision_tree(nodes: pd.DataFrame, name: str, description: str) -> dict[str,
         description: text for screen readers.
     """
     rows = outline(nodes)
-    rows = rows.assign(x=rows["level"] * INDENT, bend=(rows["level"] - 1) * INDENT + 6)
+    rows = rows.assign(
+        x=rows["level"] * INDENT,
+        bend=(rows["level"] - 1) * INDENT + 6,
+        above=rows["above"] + 0.4,  # the line starts below the text
+    )
     height = ROW_HEIGHT * len(rows)
     up = alt.Y("row:Q", axis=None, scale=alt.Scale(domain=[-0.5, len(rows) - 0.5], reverse=True))
     right = alt.Scale(domain=[0, 400], range=[0, 400])  # pixels, because text has no other width

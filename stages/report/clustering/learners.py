@@ -54,7 +54,7 @@ def classifiers(
         return Section("Classifiers of documents", stages, [Text(told)])
     learners = {name: own.learner for name, own in trained.items() if own.learner}
     first = next(iter(trained.values()))
-    blocks: list[Block] = [Text(_verdict(compared, learners))]
+    blocks: list[Block] = [Text(_verdict(compared, learners, others.baselines))]
     if first.unseen:
         of_documents = "document has" if first.unseen == 1 else "documents have"
         told = f"{number(first.unseen)} test {of_documents} a label that no training document has."
@@ -70,7 +70,11 @@ def classifiers(
     return Section("Classifiers of documents", stages, blocks)
 
 
-def _verdict(compared: CompareLearnersMetrics, learners: dict[str, LearnerMetrics]) -> str:
+def _verdict(
+    compared: CompareLearnersMetrics,
+    learners: dict[str, LearnerMetrics],
+    baselines: ScoreDocumentBaselinesMetrics,
+) -> str:
     best = learners[compared.best]
     low, high = best.accuracy_interval
     sentence = (
@@ -83,6 +87,13 @@ def _verdict(compared: CompareLearnersMetrics, learners: dict[str, LearnerMetric
         sentence += f"; {' and '.join(compared.no_worse)} {verb} tied with it"
     if compared.not_above_majority:
         sentence += f"; not above the most frequent label: {', '.join(compared.not_above_majority)}"
+    if tf_idf := baselines.tf_idf:
+        verb = "beats it with" if tf_idf.accuracy > best.accuracy else "has"
+        low, high = tf_idf.accuracy_interval
+        sentence += (
+            f". Logistic regression on TF-IDF, without word vectors, {verb} "
+            f"{percent(tf_idf.accuracy)} ({percent(low)} to {percent(high)})"
+        )
     return f"{sentence}."
 
 
