@@ -183,9 +183,9 @@ def kmeans(points: int, dimensions: int, clusters: int, rounds: int) -> None:
           "of scikit-learn's time")  # fmt: skip
 
 
-def learners(names: list[str]) -> None:
-    """The classifiers on English and on Korean reviews, beside TF-IDF and the LSTM."""
-    stages = ["compare_learners", "score_document_baselines", "classify_documents@lstm"]
+def learners(names: list[str], cell: str) -> None:
+    """The classifiers on English and on Korean reviews, beside TF-IDF and a recurrent cell."""
+    stages = ["compare_learners", "score_document_baselines", f"classify_documents@{cell}"]
     for name in names:
         file, language, columns, _ = CORPORA[name]
         with tempfile.TemporaryDirectory() as temporary:
@@ -201,10 +201,12 @@ def learners(names: list[str]) -> None:
             baselines = read_metrics(
                 metrics / "score_document_baselines.json", ScoreDocumentBaselinesMetrics
             )
-            lstm = read_metrics(metrics / "classify_documents/lstm.json", ClassifyDocumentsMetrics)
+            recurrent = read_metrics(
+                metrics / f"classify_documents/{cell}.json", ClassifyDocumentsMetrics
+            )
             compared = read_metrics(metrics / "compare_learners.json", CompareLearnersMetrics)
             beside = {
-                "majority": baselines.majority, "TF-IDF": baselines.tf_idf, "LSTM": lstm.first
+                "majority": baselines.majority, "TF-IDF": baselines.tf_idf, cell: recurrent.first
             }  # fmt: skip
             print(f"{name}: {cost.wall_s:.0f} s; best on validation {compared.best}, tied with "
                   f"{', '.join(compared.no_worse) or 'none'}; not above the majority: "
@@ -235,7 +237,8 @@ def main() -> None:
     options.add_argument("--dimensions", type=int, default=100)
     options.add_argument("--clusters", type=int, default=50)
     options.add_argument("--rounds", type=int, default=3)
-    options = commands.add_parser("learners", help="the classifiers beside TF-IDF and the LSTM")
+    options = commands.add_parser("learners", help="the classifiers beside TF-IDF and a cell")
+    options.add_argument("--cell", default="lstm")
     options.add_argument("--corpora", nargs="+", choices=list(CORPORA), default=list(CORPORA))
     args = parser.parse_args()
     if args.what != "kmeans" and not SHARED.exists():
@@ -248,7 +251,7 @@ def main() -> None:
         case "kmeans":
             kmeans(args.points, args.dimensions, args.clusters, args.rounds)
         case "learners":
-            learners(args.corpora)
+            learners(args.corpora, args.cell)
 
 
 if __name__ == "__main__":

@@ -226,6 +226,14 @@ def test_clustering(benchmark):
     printed = benchmark(clustering, "rules", "--sentences", "200", "--min-support", "0.05")
     assert printed.startswith("200 sentences, ")
     assert printed.count("same as eclat's: True") == 4
+    printed = benchmark(
+        clustering, "kmeans", "--points", "200", "--dimensions", "5", "--clusters", "3"
+    )
+    assert re.search(r"^the stage takes [\d.]+ of scikit-learn's time", printed, re.M)
+    printed = benchmark(clustering, "learners", "--corpora", "imdb_sample", "--cell", "rnn")
+    assert re.search(r"^imdb_sample: \d+ s; best on validation \w+, tied with", printed, re.M)
+    names = re.findall(r"^  (.+?) +accuracy 0\.\d{3} \(", printed, re.M)
+    assert set(names) > {"rbf_svm", "decision_tree", "majority", "TF-IDF", "rnn"}
 
 
 def test_sequence(benchmark):
