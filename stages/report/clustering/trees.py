@@ -13,6 +13,8 @@ from stages.report.page.content import Chart, Section, Text, number, percent
 Tables = dict[str, pd.DataFrame]
 # Share of the range of distances that the branches to the leaves extend below it.
 LEAF_LENGTH = 0.08
+# Pixels beside the tree, for the names of its leaves.
+NAME_WIDTH = 225
 
 
 def hierarchy(
@@ -133,14 +135,19 @@ def dendrogram(nodes: pd.DataFrame, name: str, description: str) -> dict[str, An
         description: text for screen readers.
     """
     lines = layout(nodes)
-    domain = [lines[["x", "x2"]].max().max(), lines[["x", "x2"]].min().min()]
+    scale = alt.Scale(
+        domain=[lines[["x", "x2"]].max().max(), lines[["x", "x2"]].min().min()],
+        range=[0, alt.ExprRef(f"width - {NAME_WIDTH}")],
+        nice=False,
+        zero=False,
+    )
     leaves = int((lines["name"] != "").sum())
     none = alt.Axis(labels=False, ticks=False, grid=False, domain=False, title=None)
     right = alt.X(
         "x:Q",
-        title="distance at which two branches merge",
-        axis=alt.Axis(grid=False, tickCount=4),
-        scale=alt.Scale(domain=domain, nice=False, zero=False),
+        title="distance of a merge",
+        axis=alt.Axis(grid=False, tickCount=3, titleAnchor="start"),
+        scale=scale,
     )
     up = alt.Y("y:Q", axis=none, scale=alt.Scale(domain=[leaves - 0.5, -0.5], nice=False))
     base = alt.Chart(alt.Data(values=[], name=f"dendrogram_{name}"))
@@ -149,9 +156,9 @@ def dendrogram(nodes: pd.DataFrame, name: str, description: str) -> dict[str, An
     )
     names = (
         base.transform_filter("datum.name !== ''")
-        .mark_text(align="left", baseline="middle", dx=6, fontSize=11, limit=215)
+        .mark_text(align="left", baseline="middle", dx=6, fontSize=11, limit=NAME_WIDTH - 6)
         .encode(
-            x=alt.X("x2:Q", scale=alt.Scale(domain=domain, nice=False, zero=False)),
+            x=alt.X("x2:Q", scale=scale),
             y=up,
             text="name:N",
         )
@@ -162,8 +169,6 @@ def dendrogram(nodes: pd.DataFrame, name: str, description: str) -> dict[str, An
             width="container",
             height=max(22 * leaves, 120),
             description=description,
-            padding={"left": 5, "right": 220, "top": 5, "bottom": 5},
-            autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
         )
         .configure(font="system-ui, sans-serif", background="transparent")
         .configure_view(stroke=None)
