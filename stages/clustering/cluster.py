@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from stages.clustering.clusterers.methods import (
     CLUSTERERS,
+    AgglomerativeParams,
     ClustererParams,
     Clustering,
     CountedParams,
@@ -51,6 +52,15 @@ def check(*, params: Kind) -> None:
         raise StageError(
             f"params.yaml: {params.section}.clusters is {own.clusters}: give one number from 2, or "
             "a list of them to choose from"
+        )
+    if (
+        isinstance(own, AgglomerativeParams)
+        and own.linkage == "ward"
+        and own.distance != "euclidean"
+    ):
+        raise StageError(
+            f"params.yaml: {params.section}.linkage is ward, which needs {params.section}.distance "
+            f"to be euclidean: it is {own.distance}"
         )
 
 

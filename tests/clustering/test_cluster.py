@@ -240,6 +240,12 @@ def test_a_tree_cut_anywhere_is_that_of_scipy_and_scikit_learn(run):
         assert adjusted_rand_score(found, theirs) == 1
 
 
+def test_ward_needs_the_euclidean_distance(run):
+    assert run("agglomerative", linkage="ward", distance="euclidean")["purity"]["score"] == 1
+    with pytest.raises(StageError, match=r"own.linkage is ward, which needs .*: it is cosine"):
+        run("agglomerative", linkage="ward")
+
+
 def test_the_top_of_the_tree_contains_all_points(run):
     points = blobs()
     params = AgglomerativeParams(kind="agglomerative", points="words", **SECTIONS["agglomerative"])

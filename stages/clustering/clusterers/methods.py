@@ -70,7 +70,7 @@ class GaussianMixtureParams(SeededParams):
 class AgglomerativeParams(CountedParams):
     """A section of the kind `agglomerative`."""
 
-    linkage: Literal["average", "complete", "single"]
+    linkage: Literal["average", "complete", "single", "ward"]
     distance: Literal["euclidean", "manhattan", "cosine"]
     fitted_points: int = Field(ge=2)
     seed: int
