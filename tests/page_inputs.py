@@ -359,7 +359,7 @@ def write_clustering() -> None:
         write_metrics(
             METRICS / f"embed_documents/{embedding}.json",
             EmbedDocumentsMetrics(
-                words=12, documents=12, dimensions=2, sparse_dimensions=None,
+                words=12, documents=12, dimensions=2, sparse_dimensions=5000,
                 dropped={"documents_without_vector": dropped, "words_without_vector": 0},
             ),
         )  # fmt: skip
@@ -497,7 +497,7 @@ def write_learners(folder: Path) -> None:
                 learner=LearnerMetrics(
                     accuracy=accuracy, accuracy_interval=(accuracy - 0.2, accuracy + 0.2),
                     macro_f1=accuracy, chosen={"max_leaves" if is_tree else "k": 5},
-                    validation_accuracy=0.75, converged=not is_tree,
+                    validation_accuracy=0.75, converged=not is_tree, fitted_documents=20 if is_tree else 25,
                     cost=CostMetrics(iterations=0, numbers=50, operations=1234),
                 ),
             ),
@@ -507,7 +507,9 @@ def write_learners(folder: Path) -> None:
         "accuracy": [0.75, 0.5], "behind": [0.0, 0.25], "behind_low": [0.0, -0.1],
         "behind_high": [0.0, 0.5], "p_value": [1.0, 0.25], "above_majority_low": [0.1, -0.1],
     }  # fmt: skip
-    write_table(folder / "compare_learners/learners.parquet", contracts.LEARNERS, compared)
+    write_table(
+        folder / "compare_learners/learners.parquet", contracts.LEARNER_COMPARISON, compared
+    )
     write_metrics(
         METRICS / "compare_learners.json",
         CompareLearnersMetrics(

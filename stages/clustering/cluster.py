@@ -13,7 +13,7 @@ from stages.clustering.clusterers.methods import (
     ClustererParams,
     Clustering,
     CountedParams,
-    SeededParams,
+    RandomStartParams,
 )
 from stages.clustering.clusterers.names import (
     WORDS,
@@ -35,8 +35,6 @@ from stages.core.params import Kind, Variants, load_kind
 from stages.core.progress import progress
 from stages.metrics.cluster import ClusterMetrics, ClustersMetrics
 
-# Random choices of methods that have no seed of their own: samples of points to score.
-SCORES_SEED = 1
 NEIGHBOUR_DISTANCES_LISTED = 200
 
 
@@ -53,11 +51,14 @@ def check(*, params: Kind) -> None:
             f"params.yaml: {params.section}.clusters is {own.clusters}: give one number from 2, or "
             "a list of them to choose from"
         )
-    if (
-        isinstance(own, AgglomerativeParams)
-        and own.linkage == "ward"
-        and own.distance != "euclidean"
-    ):
+    if not isinstance(own, AgglomerativeParams):
+        return
+    if own.fitted_points <= max(own.candidates):
+        raise StageError(
+            f"params.yaml: {params.section}.fitted_points is {own.fitted_points}, too few for "
+            f"{max(own.candidates)} clusters: raise it or lower {params.section}.clusters"
+        )
+    if own.linkage == "ward" and own.distance != "euclidean":
         raise StageError(
             f"params.yaml: {params.section}.linkage is ward, which needs {params.section}.distance "
             f"to be euclidean: it is {own.distance}"
@@ -77,12 +78,6 @@ def checked(points: Points, params: ClustererParams, source: Path) -> np.ndarray
             f"{source} has {len(points.names)} points, too few for {most} clusters: "
             f"{advice}bring more text"
         )
-    bad = np.flatnonzero(~np.isfinite(points.vectors).all(axis=1))
-    if len(bad):
-        raise StageError(
-            f"{source} has NaN or infinity in {len(bad)} vectors, first in row {bad[0]}: train the "
-            "embedding again with a lower learning rate"
-        )
     if (points.vectors == points.vectors[0]).all():
         raise StageError(
             f"{source} has {len(points.names)} equal vectors, which nothing tells apart: train the "
@@ -91,21 +86,20 @@ def checked(points: Points, params: ClustererParams, source: Path) -> np.ndarray
     return points.vectors.astype(np.float64)
 
 
-def rerun(vectors: np.ndarray, params: ClustererParams, found: Clustering) -> float | None:
-    """Return the mean adjusted Rand index between runs from different seeds; None without seeds."""
-    if not isinstance(params, SeededParams):
+def stability_of(vectors: np.ndarray, params: ClustererParams, found: Clustering) -> float | None:
+    """Return the mean adjusted Rand index between runs from different seeds; None without any."""
+    if not isinstance(params, RandomStartParams):
         return None
     _, method = CLUSTERERS[params.kind]
-    clusters = len(np.unique(found.assigned))
     runs = [found.assigned]
     for more in range(1, params.stability_runs + 1):
-        changes = {"clusters": clusters, "seed": params.seed + more}
+        changes = {"clusters": int(found.assigned.max()) + 1, "seed": params.seed + more}
         runs.append(method(vectors, params.model_copy(update=changes)).assigned)
     return stability(runs)
 
 
 def named(points: Points, assigned: np.ndarray, words: Points, typical: Typical | None) -> dict:
-    """Return the columns of the table `clusters`, but for the embedding.
+    """Return the columns of the table `clusters` other than the embedding.
 
     Args:
         points: the clustered points.
@@ -141,9 +135,9 @@ def measured(
         silhouettes=found.silhouettes,
         eps=found.eps,
         converged=found.converged,
-        stability=rerun(vectors, params, found),
-        **inner_scores(vectors, found.assigned, SCORES_SEED),
-        **agreement(points.labels, found.assigned, SCORES_SEED),
+        stability=stability_of(vectors, params, found),
+        **inner_scores(vectors, found.assigned, params.seed),
+        **agreement(points.labels, found.assigned, params.seed),
     )
 
 

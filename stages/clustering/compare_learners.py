@@ -6,7 +6,7 @@ import pyarrow as pa
 from pydantic import Field
 from scipy.stats import binomtest
 
-from stages.clustering.contracts import LEARNERS
+from stages.clustering.contracts import LEARNER_COMPARISON
 from stages.core.accuracy import scores
 from stages.core.bootstrap import interval, resample
 from stages.core.command import Input, command
@@ -86,7 +86,7 @@ def compare(
                 interval(above[draws].mean(axis=1))[0],
             )
         )
-    return pd.DataFrame(rows, columns=LEARNERS.schema.names)
+    return pd.DataFrame(rows, columns=LEARNER_COMPARISON.schema.names)
 
 
 @command
@@ -96,7 +96,7 @@ def main(
     train_learner: Variants,
     train_learner_metrics: Input,
     train_learner_data: Input,
-    learners: Table[LEARNERS],
+    learners: Table[LEARNER_COMPARISON],
     metrics: Output,
 ) -> None:
     """Compare the classifiers of documents with each other and with the most frequent label.

@@ -324,7 +324,7 @@ TREE = Contract(
     min_rows=0,  # only decision trees have one
 )
 
-LEARNERS = Contract(
+LEARNER_COMPARISON = Contract(
     pa.schema(
         [
             pa.field("learner", pa.string(), nullable=False),

@@ -8,12 +8,12 @@ from sklearn.decomposition import PCA
 
 from stages.clustering.contracts import PLANE, REGIONS
 from stages.clustering.learners.documents import by_split, why_unscored
-from stages.clustering.learners.methods import LEARNERS, Sections, fit
+from stages.clustering.learners.methods import LEARNERS, fit, load_params
 from stages.clustering.points import read, sample
 from stages.core.command import Input, command
 from stages.core.metrics import read_metrics
 from stages.core.outputs import Output, Table
-from stages.core.params import Params
+from stages.core.params import Params, Variants
 from stages.core.progress import progress
 from stages.metrics.draw_regions import DrawRegionsMetrics
 from stages.metrics.train_learner import TrainLearnerMetrics
@@ -46,7 +46,7 @@ def grid_over(positions: np.ndarray, size: int) -> np.ndarray:
 def main(
     *,
     params: DrawRegionsParams,
-    train_learner: Sections,
+    train_learner: Variants,
     points: Input,
     train_learner_metrics: Input,
     regions: Table[REGIONS],
@@ -64,10 +64,9 @@ def main(
         train_learner_metrics: folder of the metrics of the classifiers
         plane: documents on the plane
     """
-    loaded = read(points)
-    documents = by_split(loaded)
-    counts = pd.Series(documents["train"].labels).value_counts(sort=False).sort_index()
-    frequent = counts.sort_values(ascending=False, kind="stable").index[: params.labels].tolist()
+    documents = by_split(read(points))
+    known, counts = np.unique(documents["train"].labels, return_counts=True)
+    frequent = known[np.argsort(-counts, kind="stable")][: params.labels].tolist()
     vectors = documents["train"].vectors[np.isin(documents["train"].labels, frequent)]
     unscored = why_unscored(documents)
     if not unscored and vectors.shape[1] < 2:
@@ -93,13 +92,15 @@ def main(
     }
     grid = grid_over(positions["train"], params.grid)
     parts, accuracy = [], {}
-    for name, own in progress(train_learner.root.items(), "classifiers", len(train_learner.root)):
+    for name in progress(train_learner.names, "classifiers", len(train_learner.names)):
+        own = load_params(f"{train_learner.section}.{name}")
         trained = read_metrics(train_learner_metrics / f"{name}.json", TrainLearnerMetrics)
         chosen = dict(trained.learner.chosen)
+        rows = own.fitted(len(labels["train"]))
         if "k" in chosen:  # not all documents are on the plane
-            chosen["k"] = min(chosen["k"], len(labels["train"]))
+            chosen["k"] = min(chosen["k"], len(rows))
         model = LEARNERS[own.kind].build(own, chosen)
-        fit(model, positions["train"], labels["train"])
+        fit(model, positions["train"][rows], labels["train"][rows])
         guesses = model.predict(grid).tolist()
         parts.append(
             pd.DataFrame({"learner": name, "x": grid[:, 0], "y": grid[:, 1], "label": guesses})

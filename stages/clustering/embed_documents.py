@@ -48,9 +48,7 @@ def weigh(
         idf_power: the power: 0 leaves frequent words as they are, 1 is TF-IDF.
     """
     counts = CountVectorizer(analyzer=list, vocabulary=words).transform(documents)
-    # Without labels or splits of its own, a corpus of few documents may have none in training.
-    fitted = counts[is_training] if is_training.any() else counts
-    idf = TfidfTransformer(sublinear_tf=True).fit(fitted).idf_
+    idf = TfidfTransformer(sublinear_tf=True).fit(counts[is_training]).idf_
     counts.data = 1 + np.log(counts.data)
     return normalize(csr_array(counts) @ diags_array(idf**idf_power))
 
@@ -68,11 +66,10 @@ def to_dense(
         vectors: sparse word vectors, (words, sparse dimensions).
         weights: weights of the words in the documents, (documents, words).
         is_training: whether each document is of the training split, (documents,).
-        dimensions: number of dimensions; fewer documents or words have fewer.
+        dimensions: number of dimensions, fewer if there are fewer documents or words.
         seed: seed of the randomized decomposition.
     """
-    fitted = weights[is_training] if is_training.any() else weights
-    averages = fitted @ vectors
+    averages = weights[is_training] @ vectors
     svd = TruncatedSVD(min(dimensions, *averages.shape), random_state=seed).fit(averages)
     return vectors @ svd.components_.T
 
@@ -92,9 +89,7 @@ def average_documents(
     """
     averages = normalize(weights @ vectors)
     known = averages.any(axis=1)
-    fitted = known & is_training if (known & is_training).any() else known
-    if known.any():
-        averages[known] -= averages[fitted].mean(axis=0)
+    averages[known] -= averages[known & is_training].mean(axis=0)
     # Equal documents differ from their mean by rounding.
     averages[np.linalg.norm(averages, axis=1) < ROUNDING] = 0
     return normalize(averages)
@@ -135,8 +130,14 @@ def main(
     rows = pq.read_table(tokens, columns=["doc_id", "split", "tokens", "label"])
     is_training = rows["split"].to_numpy() == "train"
     weights = weigh(rows["tokens"].to_pylist(), names, is_training, params.idf_power)
-    dimensions = word_vectors.shape[1]
+    if not weights[is_training].nnz:
+        raise StageError(
+            f"no training document of {tokens} has a word of {vectors}: run the stage that writes "
+            f"{vectors} again"
+        )
+    sparse_dimensions = None
     if not isinstance(word_vectors, np.ndarray):
+        sparse_dimensions = word_vectors.shape[1]
         word_vectors = to_dense(
             word_vectors, weights, is_training, params.sparse_dimensions, params.seed
         )
@@ -145,7 +146,8 @@ def main(
     kept = rows.filter(pa.array(known))
     if not len(kept):
         raise StageError(
-            f"no document of {tokens} has a vector: none has a word of {vectors}, or all are equal"
+            f"all documents of {tokens} are equal by the vectors of {vectors}: train the embedding "
+            "for more epochs, or bring more text"
         )
     chosen = np.arange(params.skip_words, len(names))[: params.words]
     placed = chosen[word_vectors[chosen].any(axis=1)]
@@ -168,7 +170,7 @@ def main(
             words=len(placed),
             documents=len(kept),
             dimensions=word_vectors.shape[1],
-            sparse_dimensions=dimensions if dimensions != word_vectors.shape[1] else None,
+            sparse_dimensions=sparse_dimensions,
             dropped={
                 "documents_without_vector": int((~known).sum()),
                 "words_without_vector": len(chosen) - len(placed),

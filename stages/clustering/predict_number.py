@@ -21,7 +21,7 @@ from stages.core.outputs import Output, Table
 from stages.core.params import Params
 from stages.metrics.predict_number import NumberScores, PredictNumberMetrics
 
-# Fewer different labels than this are classes that happen to have numbers for names.
+# Fewer distinct labels are classes whose names happen to be numbers.
 FEWEST_NUMBERS = 3
 
 
@@ -107,10 +107,10 @@ def main(
     model = LinearRegression().fit(vectors[rows["train"]], truth[rows["train"]])
     known, guesses = truth[rows["test"]], model.predict(vectors[rows["test"]])
     draws = resample(len(known), params.bootstrap_samples, params.seed)
-    errors = ((known - guesses) ** 2)[draws].sum(axis=1)
-    spread = (known[draws] - known[draws].mean(axis=1, keepdims=True)) ** 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        sampled = np.where(spread.sum(axis=1) > 0, 1 - errors / spread.sum(axis=1), np.nan)
+    errors = ((known - guesses) ** 2)[draws].mean(axis=1)
+    variances = known[draws].var(axis=1)
+    # R² is not defined on a sample of equal numbers.
+    sampled = 1 - errors / np.where(variances > 0, variances, np.nan)
     names = [name for name, own in zip(loaded.names, rows["test"], strict=True) if own]
     numbers.write(pa.table([names, known, guesses], schema=numbers.schema))
     mean = np.full(len(known), truth[rows["train"]].mean())

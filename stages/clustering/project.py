@@ -47,12 +47,6 @@ def checked(vectors: np.ndarray, source: Path) -> np.ndarray:
             f"{source} has vectors of 1 dimension, and a map needs 2: raise the dimensions of the "
             "embedding"
         )
-    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
-    if len(bad):
-        raise StageError(
-            f"{source} has NaN or infinity in {len(bad)} vectors, first in row {bad[0]}: train the "
-            "embedding again with a lower learning rate"
-        )
     if (vectors == vectors[0]).all():
         raise StageError(
             f"{source} has {len(vectors)} equal vectors, which no map tells apart: train the "

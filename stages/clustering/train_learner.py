@@ -9,22 +9,17 @@ from sklearn.tree import DecisionTreeClassifier
 
 from stages.clustering.contracts import CHOICES, PREDICTIONS, TREE
 from stages.clustering.learners.documents import by_split, weigh_words, why_unscored
-from stages.clustering.learners.methods import LEARNERS, LearnerParams, fit
+from stages.clustering.learners.methods import LEARNERS, fit, load_params
 from stages.clustering.points import read
 from stages.core.accuracy import scores
 from stages.core.command import Input, command
 from stages.core.outputs import Output, Table
-from stages.core.params import Kind, load_kind
+from stages.core.params import Kind
 from stages.core.progress import progress
 from stages.metrics.train_learner import LearnerMetrics, TrainLearnerMetrics
 
 # Levels of the tree that the report draws.
 LEVELS = 4
-
-
-def load_params(section: str) -> LearnerParams:
-    """Return the parameters of a classifier, checked for its kind."""
-    return load_kind(section, {kind: own.params for kind, own in LEARNERS.items()})
 
 
 def check(*, params: Kind) -> None:
@@ -104,16 +99,17 @@ def main(
         features: dict[str, Any] = {split: part.vectors for split, part in documents.items()}
         if learner.reads_words:
             words, features = weigh_words(tokens, documents, own.min_documents)
-        accuracies, fitted = [], []
-        candidates = own.candidates(len(labels["train"]))
+        fitted_rows = own.fitted(len(labels["train"]))
+        accuracies, models = [], []
+        candidates = own.candidates(len(fitted_rows))
         for candidate in progress(candidates, "candidates", len(candidates)):
             model = learner.build(own, candidate)
-            converged = fit(model, features["train"], labels["train"])
+            converged = fit(model, features["train"][fitted_rows], labels["train"][fitted_rows])
             accuracies.append(model.score(features["validation"], labels["validation"]))
-            fitted.append((model, converged))
+            models.append((model, converged))
         # Of equally good candidates the first.
         best = int(np.argmax(accuracies))
-        model, converged = fitted[best]
+        model, converged = models[best]
         guesses = model.predict(features["test"])
         rows[predictions] = pd.DataFrame(
             {"point": documents["test"].names, "truth": labels["test"], "prediction": guesses}
@@ -138,6 +134,7 @@ def main(
                     chosen=candidates[best],
                     validation_accuracy=accuracies[best],
                     converged=converged,
+                    fitted_documents=len(fitted_rows),
                     cost=learner.cost(model),
                 ),
             )

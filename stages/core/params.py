@@ -41,6 +41,12 @@ class Variants(RootModel[list[str] | dict[str, Any]]):
     """
 
     model_config = ConfigDict(frozen=True)
+    _section: str = PrivateAttr("")
+
+    @property
+    def section(self) -> str:
+        """The dotted name of the section."""
+        return self._section
 
     @property
     def names(self) -> list[str]:
@@ -163,7 +169,7 @@ def _validated(values: Any, model: type[Section], section: str, source: str) -> 
     except ValidationError as error:
         problems = "; ".join(_describe(problem, model) for problem in error.errors())
         raise StageError(f"{source}: {problems}") from None
-    if isinstance(params, Params):
+    if isinstance(params, Params | Variants):
         params._section = section
     return params
 

@@ -95,7 +95,7 @@ def main(
             raise StageError(f"{path} does not exist: run dvc repro evaluate_embedding@{name}")
         tables[name] = pd.read_parquet(path)
     if not tables:
-        raise StageError("params.yaml: embedding.train_embedding has no model to compare: add one")
+        raise StageError(f"params.yaml: {train_embedding.section} has no model to compare: add one")
     compared = compare(tables, params.bootstrap_samples, params.seed)
     measures = dict(
         pair

@@ -23,8 +23,8 @@ class CompareClustersMetrics(Metrics):
         documents: number of documents with a label by split, which all embeddings have.
         labels: number of labels.
         unscored: reason why clusters are not compared with labels, or None.
-        best: the clusters that agree best with the labels of the validation split, or without
-            labels those with the highest silhouette; None if there are no clusters.
+        best: the clusters that agree best with the labels of the validation split. If the corpus
+            has no labels, the clusters with the highest silhouette. None if there are no clusters.
         silhouette: their silhouette.
         adjusted_rand: their adjusted Rand index with all labels, or None.
         validation: their adjusted Rand index on the validation split, or None.

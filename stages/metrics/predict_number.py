@@ -7,7 +7,7 @@ class NumberScores(Metrics):
     """How well linear regression predicts a number on the test split.
 
     Attributes:
-        r2: coefficient of determination: 1 is exact, 0 is no better than the mean.
+        r2: coefficient of determination: 1 for perfect predictions, 0 for predicting the mean.
         r2_interval: its 95 % interval (bootstrap over documents).
         mean_absolute_error: mean absolute error.
         mean_absolute_error_of_mean: that of predicting the mean of the training split.

@@ -25,12 +25,14 @@ class LearnerMetrics(AccuracyMetrics):
         chosen: values of the parameters that the validation split chose.
         validation_accuracy: its accuracy on the validation split.
         converged: whether it converged with these values.
+        fitted_documents: number of training documents that it is fitted on.
         cost: what it costs.
     """
 
     chosen: dict[str, int | float]
     validation_accuracy: float
     converged: bool
+    fitted_documents: int
     cost: CostMetrics
 
 

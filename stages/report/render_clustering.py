@@ -33,7 +33,6 @@ def main(
     *,
     clustering: Variants,
     maps: Variants,
-    train_embedding: Variants,
     points: Input,
     cluster: Input,
     agreement: Input,
@@ -64,7 +63,6 @@ def main(
 
     Args:
         clustering: section whose keys are the methods of clustering
-        train_embedding: section whose keys are the embeddings
         train_learner: section whose keys are the classifiers
         cells: section that lists the recurrent cells, which classify the same documents
         train_learner_data: folder with a folder of tables for each classifier
@@ -73,13 +71,14 @@ def main(
     found = read_all_metrics(cluster_metrics, clustering, ClusterMetrics)
     compared = read_metrics(compare_clusters_metrics, CompareClustersMetrics)
     agreed = read_table(agreement)
-    embedded = read_all_metrics(embed_documents_metrics, train_embedding, EmbedDocumentsMetrics)
+    embedded = read_metrics(
+        embed_documents_metrics / f"{maps.root['documents']}.json", EmbedDocumentsMetrics
+    )
     projected = read_all_metrics(project_metrics, maps, ProjectMetrics)
     planes = read_tables(project, maps, "projection")
     members = read_tables(cluster, clustering, "members")
     named = read_tables(cluster, clustering, "clusters")
-    left_out = max(own.dropped["documents_without_vector"] for own in embedded.values())
-    sections = [clusters(found, compared, agreed, maps.root, left_out)]
+    sections = [clusters(found, compared, agreed, maps.root, embedded)]
     for kind, embedding in maps.root.items():
         if method := method_of_map(kind, found, agreed, embedding):
             sections.append(

@@ -12,6 +12,7 @@ from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from stages.clustering import cluster
+from stages.clustering.clusterers import methods
 from stages.clustering.clusterers.kmedians import kmedians
 from stages.clustering.clusterers.methods import CLUSTERERS, AgglomerativeParams, knee, spread
 from stages.clustering.clusterers.names import set_apart
@@ -238,6 +239,28 @@ def test_a_tree_cut_anywhere_is_that_of_scipy_and_scikit_learn(run):
         assert adjusted_rand_score(found, theirs) == 1
         theirs = AgglomerativeClustering(number, linkage="average").fit_predict(vectors)
         assert adjusted_rand_score(found, theirs) == 1
+
+
+def test_clusters_that_have_lost_all_points_are_left_out(run):
+    vectors = np.repeat(np.eye(6, dtype=np.float32)[:3], 20, axis=0)
+    for kind in ("kmeans", "gaussian_mixture", "kmedians"):
+        metrics = run(kind, blobs()._replace(vectors=vectors), clusters=5)
+        sizes = pq.read_table("clusters.parquet")["size"].to_pylist()
+        assert len(sizes) == metrics["clusters"] <= 5
+        assert min(sizes) > 0
+
+
+def test_a_silhouette_of_zero_is_above_a_negative_one(monkeypatch):
+    found = iter([-0.5, 0.0])
+    monkeypatch.setattr(methods, "silhouette", lambda *_: next(found))
+    section = {**SECTIONS["kmeans"], "clusters": [2, 3], "kind": "kmeans", "points": "words"}
+    clustering = methods.kmeans(blobs().vectors.astype(float), methods.KMeansParams(**section))
+    assert clustering.assigned.max() + 1 == 3
+
+
+def test_fewer_fitted_points_than_clusters_are_an_error(run):
+    with pytest.raises(StageError, match=r"own.fitted_points is 4, too few for 4 clusters"):
+        run("agglomerative", fitted_points=4)
 
 
 def test_ward_needs_the_euclidean_distance(run):

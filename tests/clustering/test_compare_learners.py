@@ -32,7 +32,7 @@ def write(learners: dict[str, tuple[float, int]], unscored: str | None) -> None:
         pq.write_table(pa.table(table), f"{name}/predictions.parquet")
         own = {
             "accuracy": right / N, "accuracy_interval": [0, 1], "macro_f1": 0.5, "chosen": {},
-            "validation_accuracy": validation, "converged": True,
+            "validation_accuracy": validation, "converged": True, "fitted_documents": 1,
             "cost": {"iterations": 1, "numbers": 1, "operations": 1},
         }  # fmt: skip
         metrics = {

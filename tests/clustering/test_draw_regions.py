@@ -45,7 +45,7 @@ def run(tmp_path, monkeypatch):
         for name, values in (("near", {"k": chosen}), ("line", {"c": 1})):
             own = {
                 "accuracy": 1, "accuracy_interval": [0, 1], "macro_f1": 1, "chosen": values,
-                "validation_accuracy": 1, "converged": True,
+                "validation_accuracy": 1, "converged": True, "fitted_documents": 1,
                 "cost": {"iterations": 1, "numbers": 1, "operations": 1},
             }  # fmt: skip
             metrics = {
@@ -111,5 +111,5 @@ def test_what_cannot_be_drawn_is_said(run, changes, reason):
 
 def test_a_mistyped_section_of_a_classifier_is_an_error(run, monkeypatch):
     monkeypatch.setitem(SECTIONS, "line", {**SECTIONS["line"], "kind": "linear"})
-    with pytest.raises(StageError, match=r"section 'clustering.train_learner': 'line'"):
+    with pytest.raises(StageError, match=r"clustering.train_learner.line.kind is 'linear'; there"):
         run()

@@ -124,8 +124,17 @@ def test_vectors_that_are_not_numbers_are_an_error():
 
 
 def test_equal_vectors_leave_no_document():
-    with pytest.raises(StageError, match=r"no document of .*tokens.parquet has a vector"):
+    with pytest.raises(
+        StageError,
+        match=r"all documents of tokens.parquet are equal by the vectors of vectors.parquet",
+    ):
         run(dense(np.ones((4, 2))))
+
+
+def test_words_that_no_training_document_has_are_an_error():
+    vectors = pa.table({"token": ["d", "e", "f"], "vector": to_column(np.eye(3))})
+    with pytest.raises(StageError, match=r"no training document of tokens.parquet has a word"):
+        run(vectors)
 
 
 def test_points_table_round_trip():

@@ -25,7 +25,7 @@ def test_the_best_clusters_are_named_with_their_interval_and_ties(inputs):
         "index of 0.400 (95 % interval 0.300 to 0.500); kmeans clusters of glove vectors cannot be "
         "told apart."
     )
-    structure, matrix, separated, agreeing, left_out = page.sections[0].blocks
+    structure, matrix, separated, agreeing, reduced, left_out = page.sections[0].blocks
     assert structure.text == (
         "The vectors of glove carry most structure of this corpus; the next are those of cbow, at "
         "0.200 by agglomerative."
@@ -39,7 +39,21 @@ def test_the_best_clusters_are_named_with_their_interval_and_ties(inputs):
     ]
     assert "kmeans stopped before it converged; agglomerative saw 6 of 12" in separated.caption
     assert agreeing.rows[0] == ["kmeans", *["0.500 (-0.125)"] * 3]
-    assert left_out.text == "1 document has no vector."
+    assert reduced.text.startswith(
+        "The vectors of glove are sparse: their 5,000 dimensions are reduc"
+    )
+    assert left_out.text == "1 document has no vector in glove."
+
+
+def test_the_second_embedding_is_called_tied_only_if_it_is_itself(inputs):
+    path = METRICS / "compare_clusters.json"
+    metrics = read_metrics(path, CompareClustersMetrics)
+    for tied, end in (("cbow", "by agglomerative, which cannot be told apart."), ("lsa", "ive.")):
+        others = [CandidateMetrics(method="kmeans", embedding=tied)]
+        write_metrics(path, metrics.model_copy(update={"no_worse": others}))
+        told = content("render_clustering").sections[0].blocks[0].text
+        assert told.endswith(end)
+        assert ("told apart" in told) == (tied == "cbow")
 
 
 def test_clusters_that_are_not_above_chance_are_said_to_be_so(inputs):
@@ -55,7 +69,9 @@ def test_a_map_of_another_embedding_than_the_best_is_said(inputs):
     metrics = read_metrics(path, CompareClustersMetrics)
     write_metrics(path, metrics.model_copy(update={"best": best}))
     told = content("render_clustering").sections[0].blocks[1].text
-    assert told.startswith("The map of documents and the learners use glove: set clustering.maps")
+    assert told.startswith(
+        "The map of documents and the classifiers use glove: set clustering.maps"
+    )
 
 
 def test_without_labels_the_silhouette_is_told(inputs):
@@ -68,7 +84,7 @@ def test_without_labels_the_silhouette_is_told(inputs):
         "agglomerative clusters of glove vectors have the highest silhouette, 0.500. They were "
         "not compared with labels: the corpus has no labels."
     )
-    assert len(page.sections[0].blocks) == 3
+    assert len(page.sections[0].blocks) == 4
     write_metrics(path, metrics.model_copy(update={**nothing, "best": None}))
     assert content("render_clustering").summary == (
         "Clusters were not compared: the corpus has no labels."
@@ -205,6 +221,7 @@ def test_classifiers_are_compared_with_each_other_and_the_other_room(inputs):
     assert scores.rows[1][1:] == [
         "50.0% (30.0% to 70.0%)", "0.500", "max_leaves 5", "-10.0% to 50.0%", "0.250"
     ]  # fmt: skip
+    assert scores.caption.endswith("decision_tree is fitted on 20 of the 25 training documents.")
     assert costs.caption.endswith("Stopped before it converged: decision_tree.")
     assert costs.rows[0] == ["nearest_neighbours", "0", "50", "1,234"]
     assert "5 is the best, and the square root of the 25 training documents is 5" in curve.caption

@@ -19,6 +19,7 @@ from stages.clustering.points import sample
 from stages.core.params import Params
 
 NOISE = -1
+Distance = Literal["euclidean", "manhattan", "cosine"]
 
 
 class ClustererParams(Params):
@@ -26,10 +27,11 @@ class ClustererParams(Params):
 
     kind: str
     points: Literal["words", "documents"]
+    seed: int
 
 
 class CountedParams(ClustererParams):
-    """The parameters of methods that are told the number of clusters."""
+    """The parameters of methods for which the number of clusters is given."""
 
     clusters: int | list[int]
 
@@ -39,27 +41,25 @@ class CountedParams(ClustererParams):
         return [self.clusters] if isinstance(self.clusters, int) else self.clusters
 
 
-class SeededParams(CountedParams):
+class RandomStartParams(CountedParams):
     """The parameters of methods that start at random."""
 
-    seed: int
     stability_runs: int = Field(ge=0)
 
 
-class KMeansParams(SeededParams):
+class KMeansParams(RandomStartParams):
     """A section of the kind `kmeans`."""
 
     restarts: int = Field(ge=1)
 
 
-class KMediansParams(SeededParams):
+class KMediansParams(KMeansParams):
     """A section of the kind `kmedians`."""
 
-    restarts: int = Field(ge=1)
     max_iterations: int = Field(ge=1)
 
 
-class GaussianMixtureParams(SeededParams):
+class GaussianMixtureParams(RandomStartParams):
     """A section of the kind `gaussian_mixture`."""
 
     covariance: Literal["diag", "spherical", "tied", "full"]
@@ -71,29 +71,28 @@ class AgglomerativeParams(CountedParams):
     """A section of the kind `agglomerative`."""
 
     linkage: Literal["average", "complete", "single", "ward"]
-    distance: Literal["euclidean", "manhattan", "cosine"]
+    distance: Distance
     fitted_points: int = Field(ge=2)
-    seed: int
 
 
-class DbscanParams(ClustererParams):
-    """A section of the kind `dbscan`."""
+class DensityParams(ClustererParams):
+    """The parameters of methods that find clusters by their density."""
 
-    distance: Literal["euclidean", "manhattan", "cosine"]
-    min_points: int = Field(ge=2)
-    eps: float | None = Field(gt=0)
-    fitted_points: int = Field(ge=2)
-    seed: int
-
-
-class HdbscanParams(ClustererParams):
-    """A section of the kind `hdbscan`."""
-
-    distance: Literal["euclidean", "manhattan", "cosine"]
-    min_cluster_size: int = Field(ge=2)
+    distance: Distance
     min_points: int = Field(ge=1)
     fitted_points: int = Field(ge=2)
-    seed: int
+
+
+class DbscanParams(DensityParams):
+    """A section of the kind `dbscan`."""
+
+    eps: float | None = Field(gt=0)
+
+
+class HdbscanParams(DensityParams):
+    """A section of the kind `hdbscan`."""
+
+    min_cluster_size: int = Field(ge=2)
 
 
 class Merges(NamedTuple):
@@ -164,9 +163,7 @@ def gaussian_mixture(vectors: np.ndarray, params: GaussianMixtureParams) -> Clus
             max_iter=params.max_iterations,
             random_state=params.seed,
         )
-        with warnings.catch_warnings():  # the metrics say whether it converged
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            return model.fit_predict(vectors), model.converged_
+        return model.fit_predict(vectors), model.converged_
 
     return _best_number(vectors, params, fit)
 
@@ -266,14 +263,20 @@ def _best_number(
     fit: Callable[[int], tuple[np.ndarray, bool | None]],
 ) -> Clustering:
     """Fit each number of clusters, and return the clustering with the highest silhouette."""
-    fits = {number: fit(number) for number in params.candidates}
+    fits = {}
+    with warnings.catch_warnings():  # the metrics say what converged, and how many clusters it has
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for number in params.candidates:
+            assigned, converged = fit(number)
+            # Clusters may have lost all their points.
+            fits[number] = np.unique(assigned, return_inverse=True)[1], converged
     silhouettes = {}
     if len(fits) > 1:
         silhouettes = {
             number: silhouette(vectors, assigned, params.seed)
             for number, (assigned, _) in fits.items()
         }
-    # A silhouette that is not defined is the lowest.
-    best = max(fits, key=lambda number: silhouettes.get(number) or -1)
+    defined = {number: score for number, score in silhouettes.items() if score is not None}
+    best = max(defined, key=defined.get, default=params.candidates[0])
     assigned, converged = fits[best]
     return Clustering(assigned, len(vectors), silhouettes, converged)

@@ -19,7 +19,7 @@ from stages.metrics.cluster import ScoreMetrics
 
 # The silhouette compares all pairs of points, so larger sets are sampled.
 SILHOUETTE_POINTS = 3_000
-# Random assignments whose mean score stands beside the score of the clusters.
+# Number of random assignments whose mean score the clusters are compared with.
 RANDOM_ASSIGNMENTS = 5
 
 

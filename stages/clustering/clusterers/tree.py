@@ -15,8 +15,8 @@ WORDS = 3
 def top_of(merges: Merges, points: Points, words: Points) -> pd.DataFrame:
     """Return the top of the tree: its nodes are merges of two large clusters.
 
-    Average linkage adds many points one by one, so a merge with a cluster of less than a
-    thousandth of the points, or a single point, is not a node of its own.
+    Average linkage adds many points one by one, so a merge with a cluster of fewer than a
+    thousandth of the points, or with a single point, is not a node of its own.
 
     Args:
         merges: all merges.

@@ -1,5 +1,6 @@
 """The labelled documents of each split, as vectors and as TF-IDF."""
 
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,19 +76,17 @@ def weigh_words(tokens: Path, documents: dict[str, Documents], min_documents: in
     Args:
         tokens: table of that name.
         documents: the documents of each split.
-        min_documents: number of training documents below which a word is left out; if no word
-            has as many, all words are kept.
+        min_documents: fewest training documents that contain a word; it is lowered if no word is
+            in as many.
     """
     table = pq.read_table(tokens, columns=["doc_id", "tokens"])
     tokens_of = dict(zip(table["doc_id"].to_pylist(), table["tokens"].to_pylist(), strict=True))
     texts = {split: [tokens_of[name] for name in own.names] for split, own in documents.items()}
-    counts = {}
-    for text in texts["train"]:
-        for word in set(text):
-            counts[word] = counts.get(word, 0) + 1
-    frequent = [word for word, count in counts.items() if count >= min_documents]
+    documents_with = Counter(word for text in texts["train"] for word in set(text))
     vectorizer = TfidfVectorizer(
-        analyzer=list, sublinear_tf=True, vocabulary=sorted(frequent or counts)
+        analyzer=list,
+        sublinear_tf=True,
+        min_df=min(min_documents, max(documents_with.values())),
     )
     vectorizer.fit(texts["train"])
     weights = {split: csr_array(vectorizer.transform(own)) for split, own in texts.items()}

@@ -1,14 +1,12 @@
 """Classifiers, their parameters and what they cost."""
 
-import functools
 import math
-import operator
 import warnings
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-from pydantic import Field, RootModel
+from pydantic import Field
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -18,7 +16,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from stages.core.params import Params
+from stages.clustering.points import sample
+from stages.core.params import Params, load_kind
 from stages.metrics.train_learner import CostMetrics
 
 Positive = Annotated[float, Field(gt=0)]
@@ -39,11 +38,14 @@ class LearnerParams(Params):
         listed = {name: values for name, values in self if isinstance(values, list)}
         return list(ParameterGrid(listed))
 
+    def fitted(self, training_documents: int) -> np.ndarray:
+        """Return the rows of the training documents that the classifier is fitted on."""
+        return np.arange(training_documents)
+
 
 class NearestNeighboursParams(LearnerParams):
     """A section of the kind `nearest_neighbours`."""
 
-    kind: Literal["nearest_neighbours"]
     k: list[Count | None] = Values
 
     def candidates(self, training_documents: int) -> list[dict[str, Any]]:
@@ -56,7 +58,6 @@ class NearestNeighboursParams(LearnerParams):
 class LogisticRegressionParams(LearnerParams):
     """A section of the kind `logistic_regression`."""
 
-    kind: Literal["logistic_regression"]
     c: list[Positive] = Values
     max_iterations: int = Field(ge=1)
 
@@ -64,7 +65,6 @@ class LogisticRegressionParams(LearnerParams):
 class LinearSvmParams(LearnerParams):
     """A section of the kind `linear_svm`."""
 
-    kind: Literal["linear_svm"]
     c: list[Positive] = Values
     max_iterations: int = Field(ge=1)
     seed: int
@@ -73,15 +73,19 @@ class LinearSvmParams(LearnerParams):
 class RbfSvmParams(LearnerParams):
     """A section of the kind `rbf_svm`."""
 
-    kind: Literal["rbf_svm"]
     c: list[Positive] = Values
     gamma: list[Positive] = Values
+    fitted_documents: int = Field(ge=2)
+    seed: int
+
+    def fitted(self, training_documents: int) -> np.ndarray:
+        """Return a sample of the rows, because time grows with the square of their number."""
+        return sample(training_documents, self.fitted_documents, self.seed)
 
 
 class DecisionTreeParams(LearnerParams):
     """A section of the kind `decision_tree`."""
 
-    kind: Literal["decision_tree"]
     max_leaves: list[Annotated[int, Field(ge=2)]] = Values
     min_documents: int = Field(ge=1)
     seed: int
@@ -90,7 +94,6 @@ class DecisionTreeParams(LearnerParams):
 class RandomForestParams(LearnerParams):
     """A section of the kind `random_forest`."""
 
-    kind: Literal["random_forest"]
     min_leaf_documents: list[Count] = Values
     trees: int = Field(ge=1)
     seed: int
@@ -99,7 +102,6 @@ class RandomForestParams(LearnerParams):
 class PerceptronParams(LearnerParams):
     """A section of the kind `perceptron`."""
 
-    kind: Literal["perceptron"]
     alpha: list[Positive] = Values
     hidden_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
@@ -218,11 +220,9 @@ LEARNERS: dict[str, Learner] = {
 }
 
 
-_AnyParams = functools.reduce(operator.or_, (own.params for own in LEARNERS.values()))
-
-
-class Sections(RootModel[dict[str, Annotated[_AnyParams, Field(discriminator="kind")]]]):
-    """The section `clustering.train_learner`: parameters by the name of the classifier."""
+def load_params(section: str) -> LearnerParams:
+    """Return the parameters of a classifier, checked for its kind."""
+    return load_kind(section, {kind: own.params for kind, own in LEARNERS.items()})
 
 
 def fit(model: Any, vectors: Any, labels: np.ndarray) -> bool:

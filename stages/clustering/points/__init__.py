@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.clustering.contracts import POINTS
+from stages.core.errors import StageError
 from stages.core.vectors import to_array, to_column
 
 
@@ -33,10 +34,21 @@ class Points(NamedTuple):
 
 
 def read(path: Path) -> Points:
-    """Read a `points` table."""
+    """Read a `points` table.
+
+    Raises:
+        StageError: a vector has NaN or infinity.
+    """
     table = pq.read_table(path)
     columns = (table[name].to_pylist() for name in ("point", "label", "split"))
-    return Points(*columns, to_array(table["vector"]))
+    vectors = to_array(table["vector"])
+    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if len(bad):
+        raise StageError(
+            f"{path} has NaN or infinity in {len(bad)} vectors, first in row {bad[0]}: train the "
+            "embedding again with a lower learning rate"
+        )
+    return Points(*columns, vectors)
 
 
 def sample(n: int, at_most: int, seed: int) -> np.ndarray:

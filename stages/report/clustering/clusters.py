@@ -4,6 +4,7 @@ import pandas as pd
 
 from stages.metrics.cluster import ClusterMetrics, ScoreMetrics
 from stages.metrics.compare_clusters import CandidateMetrics, CompareClustersMetrics
+from stages.metrics.embed_documents import EmbedDocumentsMetrics
 from stages.report.page.content import Section, Table, Text, number, percent
 
 KINDS = {
@@ -47,8 +48,7 @@ def structure(compared: CompareClustersMetrics, agreement: pd.DataFrame) -> str 
     best = agreement.loc[agreement.groupby("embedding")["validation"].idxmax()]
     best = best.sort_values("validation", ascending=False, kind="stable")
     first, second = best.iloc[0], best.iloc[1]
-    embeddings = {compared.best.embedding, *(own.embedding for own in compared.no_worse)}
-    tied = sorted(embeddings - {first["embedding"]})
+    tied = second["embedding"] in {own.embedding for own in compared.no_worse}
     sentence = (
         f"The vectors of {first['embedding']} carry most structure of this corpus; the next are "
         f"those of {second['embedding']}, at {number(second['test'])} by {second['method']}"
@@ -80,7 +80,7 @@ def clusters(
     compared: CompareClustersMetrics,
     agreement: pd.DataFrame,
     maps: dict[str, str],
-    left_out: int,
+    embedded: EmbedDocumentsMetrics,
 ) -> Section:
     """Return the section that compares the clusters.
 
@@ -89,28 +89,37 @@ def clusters(
         compared: metrics of `compare_clusters`.
         agreement: table of that name.
         maps: name of the embedding of the map of words and of documents.
-        left_out: number of documents without a vector.
+        embedded: metrics of `embed_documents` for the embedding of the map of documents.
     """
     blocks: list[Text | Table] = []
     if told := structure(compared, agreement):
         blocks.append(Text(told))
-    best = compared.best and compared.best.embedding
-    if best and maps.get("documents", best) != best:
+    of_documents = maps["documents"]
+    if compared.best and compared.best.embedding != of_documents:
         blocks.append(
             Text(
-                f"The map of documents and the learners use {maps['documents']}: set "
-                f"clustering.maps.documents to {best} in params.yaml to see the best clusters."
+                f"The map of documents and the classifiers use {of_documents}: set "
+                f"clustering.maps.documents to {compared.best.embedding} in params.yaml to see the "
+                "best clusters."
             )
         )
     if not compared.unscored:
         blocks.append(_matrix(agreement))
     for points in dict.fromkeys(own.points for own in methods.values()):
         of_points = {name: own for name, own in methods.items() if own.points == points}
-        others = next(iter(of_points.values())).embeddings
-        blocks += _scores(points, of_points, maps.get(points, next(iter(others))))
-    if left_out:
+        blocks += _scores(points, of_points, maps[points])
+    if embedded.sparse_dimensions:
+        blocks.append(
+            Text(
+                f"The vectors of {of_documents} are sparse: their "
+                f"{number(embedded.sparse_dimensions)} dimensions are reduced to "
+                f"{number(embedded.dimensions)} by the singular value decomposition of the "
+                "documents."
+            )
+        )
+    if left_out := embedded.dropped["documents_without_vector"]:
         told = "1 document has" if left_out == 1 else f"{number(left_out)} documents have"
-        blocks.append(Text(f"{told} no vector."))
+        blocks.append(Text(f"{told} no vector in {of_documents}."))
     return Section(
         "Clusters", [*(f"cluster@{name}" for name in methods), "compare_clusters"], blocks
     )
@@ -136,6 +145,9 @@ def _scores(points: str, methods: dict[str, ClusterMetrics], embedding: str) -> 
     notes = []
     for name, method in methods.items():
         own = method.embeddings[embedding]
+        if own.silhouettes:
+            numbers = ", ".join(map(str, own.silhouettes))
+            notes.append(f"the silhouette chose among {numbers} clusters for {name}")
         if own.converged is False:
             notes.append(f"{name} stopped before it converged")
         if own.fitted_points < own.points:

@@ -109,6 +109,12 @@ def _scores(
         accuracy = f"{percent(own.accuracy)} ({percent(low)} to {percent(high)})"
         return [name, accuracy, number(own.macro_f1), *(cells or ("–", "–", "–"))]
 
+    sampled = "".join(
+        f" {name} is fitted on {number(own.fitted_documents)} of the "
+        f"{number(first.documents['train'])} training documents."
+        for name, own in learners.items()
+        if own.fitted_documents < first.documents["train"]
+    )
     rows = []
     for own in table.itertuples():
         learner = learners[own.learner]
@@ -127,8 +133,8 @@ def _scores(
         f"Accuracy and macro F1 on {number(first.documents['test'])} test documents with "
         f"{number(first.labels)} labels, by their {embedding} vectors (trees: TF-IDF), with 95 % "
         "intervals; what the validation split chose; and by how much each is behind the best, with "
-        "the p-value of McNemar's test, adjusted for their number. Models of the other room stand "
-        "below.",
+        "the p-value of McNemar's test, adjusted for their number. Baselines and models of the "
+        f"sequence room are listed below.{sampled}",
         ["classifier", "accuracy", "macro F1", "chosen", "behind the best", "p"],
         rows,
     )

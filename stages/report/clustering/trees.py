@@ -35,7 +35,7 @@ def hierarchy(
     for section, tables in ((_tree, dendrograms), (_density, distances)):
         for name, table in tables.items():
             own = methods[name]
-            embedding = maps.get(own.points, next(iter(own.embeddings)))
+            embedding = maps[own.points]
             rows = table[table["embedding"] == embedding]
             if len(rows) > 1:
                 sections.append(section(name, own, rows, embedding))
