@@ -5,18 +5,14 @@
 """
 
 import argparse
-import shutil
 import sys
-import tempfile
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import yaml
 from sklearn.preprocessing import normalize
 
-from benchmarks.embedding import CORPORA, corpus
-from benchmarks.pipeline import clone
+from benchmarks.embedding import CORPORA, corpus, reviews
 from benchmarks.project import (
     SHARED,
     measure,
@@ -24,7 +20,6 @@ from benchmarks.project import (
     read_params,
     run_stage,
     work_seconds,
-    write_corpus,
 )
 from stages.clustering.points import Points
 from stages.core.metrics import read_metrics
@@ -187,11 +182,7 @@ def learners(names: list[str], cell: str) -> None:
     """The classifiers on English and on Korean reviews, beside TF-IDF and a recurrent cell."""
     stages = ["compare_learners", "score_document_baselines", f"classify_documents@{cell}"]
     for name in names:
-        file, language, columns, _ = CORPORA[name]
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = clone("HEAD", Path(temporary, "etude"))
-            shutil.copy(SHARED / file, folder / "data/raw")
-            write_corpus(folder, language, path=file, label_column="label", **columns)
+        with reviews(name) as folder:
             cost = measure(folder, "-m", "dvc", "repro", *stages)
             metrics = folder / "reports/metrics"
             trained = {

@@ -253,15 +253,22 @@ CORPORA = {
 }  # fmt: skip
 
 
+@contextmanager
+def reviews(name: str) -> Iterator[Path]:
+    """Yield a clone of the project whose corpus is one of `CORPORA`."""
+    file, language, columns, fasttext = CORPORA[name]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = clone("HEAD", Path(temporary, "etude"))
+        shutil.copy(SHARED / file, folder / "data/raw")
+        write_corpus(folder, language, path=file, label_column="label", **columns)
+        change_params(folder, {"embedding.train_embedding.fasttext": fasttext})
+        yield folder
+
+
 def corpora(names: list[str]) -> None:
     """The room on English and on Korean reviews."""
     for name in names:
-        file, language, columns, fasttext = CORPORA[name]
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = clone("HEAD", Path(temporary, "etude"))
-            shutil.copy(SHARED / file, folder / "data/raw")
-            write_corpus(folder, language, path=file, label_column="label", **columns)
-            change_params(folder, {"embedding.train_embedding.fasttext": fasttext})
+        with reviews(name) as folder:
             cost = measure(folder, "-m", "dvc", "repro", "compare_embeddings")
             metrics = folder / "reports/metrics/compare_embeddings.json"
             print(f"{name}: {cost.wall_s:.0f} s")

@@ -497,7 +497,8 @@ def write_learners(folder: Path) -> None:
                 learner=LearnerMetrics(
                     accuracy=accuracy, accuracy_interval=(accuracy - 0.2, accuracy + 0.2),
                     macro_f1=accuracy, chosen={"max_leaves" if is_tree else "k": 5},
-                    validation_accuracy=0.75, converged=not is_tree, fitted_documents=20 if is_tree else 25,
+                    validation_accuracy=0.75, converged=not is_tree,
+                    fitted_documents=20 if is_tree else 25,
                     cost=CostMetrics(iterations=0, numbers=50, operations=1234),
                 ),
             ),
