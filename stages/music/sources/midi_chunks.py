@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 from stages.music.sources.piece import UnreadableError
 
+MAX_CHUNKS = 65_535  # the header can count no more tracks
+
 # The negative first byte of a division in film frames: 29 means 29.97.
 _FRAMES_PER_SECOND = {24: 24, 25: 25, 29: 30_000 / 1001, 30: 30}
 
@@ -21,12 +23,12 @@ def unwrap(data: bytes, repairs: Counter[str]) -> bytes:
         data = data[at + 8 : at + 8 + int.from_bytes(data[at + 4 : at + 8], "little")]
     start = data.find(b"MThd", 0, 1024)  # after a MacBinary header, for example
     if start < 0:
-        raise UnreadableError("not_midi", "not a MIDI file: no MThd at its start; remove it")
+        raise UnreadableError("not_midi", "not a MIDI file: no MThd at its start; remove the file")
     if start > 0:
         repairs["bytes_before_header"] += 1
         data = data[start:]
     if len(data) < 14:
-        raise UnreadableError("header_cut", "the file ends in its header; remove it")
+        raise UnreadableError("header_cut", "the file ends in its header; remove the file")
     return data
 
 
@@ -60,12 +62,17 @@ def find_tracks(data: bytes, repairs: Counter[str]) -> Iterator[tuple[int, int]]
     """Yield the first byte of the events of each track, and the byte after the last.
 
     Where the length of a track cannot be right, the track ends where the next one begins.
+
+    Raises:
+        UnreadableError: the file has more than `MAX_CHUNKS` chunks.
     """
     at = 8 + int.from_bytes(data[4:8])
     if at < 14 or (at != len(data) and not _is_chunk(data, at)):
         repairs["wrong_header_length"] += 1
         at = 14
-    while at < len(data):
+    for _ in range(MAX_CHUNKS + 1):
+        if at >= len(data):
+            return
         name, end = data[at : at + 4], at + 8 + int.from_bytes(data[at + 4 : at + 8])
         if name == b"MTrk":
             fits = end <= len(data) and (
@@ -85,6 +92,7 @@ def find_tracks(data: bytes, repairs: Counter[str]) -> Iterator[tuple[int, int]]
         else:
             repairs["bytes_between_chunks"] += 1
             at = _next_track(data, at)
+    raise UnreadableError("too_many_chunks", f"more than {MAX_CHUNKS:,} chunks; remove the file")
 
 
 def _next_track(data: bytes, at: int) -> int:

@@ -5,8 +5,7 @@ from collections import Counter, defaultdict, deque
 from stages.music.sources.encodings import decode_text
 from stages.music.sources.piece import UnreadableError
 
-# A limit on time and memory. The longest pieces written for people stay far below it.
-MAX_EVENTS = 500_000
+MAX_EVENTS = 300_000  # a limit on time and memory that pieces for people hardly reach
 
 _SYSTEM_LENGTHS = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # data bytes of system messages; others have none
 # Kinds of meta events, and how many bytes those of a fixed length have.
