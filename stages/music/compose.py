@@ -1,71 +1,94 @@
-"""Compose new passages, and render some of them as one piece in MIDI and sound."""
+"""Compose passages and pieces, and render one piece in MIDI and sound."""
 
-import pandas as pd
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 from pydantic import Field
 
 from stages.core.command import Input, command
 from stages.core.outputs import Output, Table
 from stages.core.params import Params
-from stages.music.composer.networks import Generator, decode, draw_noise
+from stages.core.products import use_openblas
+from stages.music.composer.drawing import draw, plan, told_of, write
+from stages.music.composer.networks import decode
 from stages.music.composer.weights import read_composer
 from stages.music.contracts import COMPOSITION, SAMPLES
-from stages.music.notes.pianoroll import Roll, to_notes
-from stages.music.notes.synthesis import render, to_midi, to_wav
+from stages.music.notes.keys import Key, KeyName, transposition
+from stages.music.notes.midi import as_tracks, write_midi
+from stages.music.notes.pianoroll import Roll, read_passages, to_notes
+from stages.music.notes.synthesis import CHURCH_ORGAN, render, to_wav
 
 
 class ComposeParams(Params):
     """The section `music.compose`."""
 
-    samples: int = Field(ge=1)
-    passages: int = Field(ge=1)
+    samples: int = Field(ge=2)
+    pieces: int = Field(ge=2)
+    bars: int = Field(ge=1)
+    key: KeyName
+    drafts: int = Field(ge=1)
     temperature: float = Field(ge=0)
     tempo_bpm: float = Field(gt=0)
     seed: int
 
 
-def draw(generator: Generator, n: int, temperature: float, seed: int) -> Roll:
-    """Return `n` passages. At temperature 0, every choice is the most likely one."""
-    noise, gumbel = draw_noise(n, generator.shape, torch.Generator().manual_seed(seed))
-    with torch.no_grad():
-        return decode(generator(noise, temperature * gumbel), generator.shape)
-
-
-def join(notes: pd.DataFrame, passages: int, beats: int) -> pd.DataFrame:
-    """Return the first `passages` passages, of `beats` beats each, as one piece."""
-    chosen = notes[notes["passage"] < passages]
-    onsets = chosen["onset_beats"] + chosen["passage"] * beats
-    piece = chosen.assign(onset_beats=onsets).drop(columns="passage")
-    return piece.sort_values(["onset_beats", "pitch_midi"], ignore_index=True)
+def as_table(roll: Roll, minor: np.ndarray, steps_per_beat: int) -> pa.Table:
+    """Return the notes of passages as the table `samples`."""
+    notes = to_notes(roll, steps_per_beat)
+    notes.insert(1, "minor", minor[notes["passage"]])
+    return pa.Table.from_pandas(notes, preserve_index=False)
 
 
 @command
 def main(
     *,
     params: ComposeParams,
+    notes: Input,
+    pieces: Input,
     composer: Input,
     samples: Table[SAMPLES],
+    compositions: Table[SAMPLES],
     composition: Table[COMPOSITION],
     mid: Output,
     wav: Output,
 ) -> None:
-    """Compose new passages, and render some of them as one piece in MIDI and sound.
+    """Compose passages and pieces, and render one piece in MIDI and sound.
 
     Args:
-        samples: notes of all passages
-        composition: notes of the piece
+        samples: passages, in C major or A minor, as long as those of the training
+        compositions: whole pieces, in C major or A minor by turns
+        composition: a piece in the key that was asked for
     """
+    use_openblas()
     torch.set_num_threads(1)
-    generator = read_composer(composer)
+    generator, critic = read_composer(composer)
     shape = generator.shape
-    count = max(params.samples, params.passages)
-    passages = to_notes(
-        draw(generator, count, params.temperature, params.seed), shape.steps_per_beat
+    grid = shape.grid
+    rows = pq.read_table(pieces).to_pandas()
+    known = read_passages(pq.read_table(notes).to_pandas(), rows[rows["split"] == "train"], grid)
+    random = torch.Generator().manual_seed(params.seed)
+    how = (params.temperature, params.drafts, random)
+
+    # A passage is told the place in the piece that a passage of the training has.
+    places = known.take(
+        torch.randint(len(known.minor), (params.samples,), generator=random).numpy()
     )
-    piece = join(passages, params.passages, shape.bars * shape.beats_per_bar)
-    rendered = to_midi(piece, params.tempo_bpm)
-    samples.write(pa.Table.from_pandas(passages, preserve_index=False))
+    passages = decode(draw(generator, critic, told_of(places, shape), *how), shape)
+    samples.write(as_table(passages, places.minor, grid.steps_per_beat))
+
+    # Most pieces of the training close with a note of this length.
+    closing = int(np.bincount(known.closing_steps).argmax())
+    minor = np.arange(params.pieces) % 2 == 1
+    written = write(generator, critic, plan(shape, minor, params.bars, closing), *how)
+    compositions.write(as_table(written, minor, grid.steps_per_beat))
+
+    key = Key.named(params.key)
+    first = written.take(np.flatnonzero(minor == (key.mode == "minor"))[:1])
+    piece = to_notes(first, grid.steps_per_beat).drop(columns="passage")
+    piece = piece.assign(pitch_midi=piece["pitch_midi"] - transposition(key))
+    piece = piece.sort_values(["onset_beats", "pitch_midi"], ignore_index=True)
     composition.write(pa.Table.from_pandas(piece, preserve_index=False))
-    rendered.write(str(mid.path))
-    wav.path.write_bytes(to_wav(render(rendered)))
+    tracks = as_tracks(piece, params.tempo_bpm, CHURCH_ORGAN)
+    mid.path.write_bytes(write_midi(tracks))
+    wav.path.write_bytes(to_wav(render(tracks)))

@@ -4,17 +4,16 @@ import pyarrow as pa
 
 from stages.core.contracts import Contract
 
-PARTS = ["soprano", "alto", "tenor", "bass"]
 SPLITS = ["train", "validation", "test"]
 
 _NOTE_FIELDS = [
-    pa.field("part", pa.string(), nullable=False),
+    pa.field("part", pa.int32(), nullable=False),
     pa.field("onset_beats", pa.float64(), nullable=False),
     pa.field("duration_beats", pa.float64(), nullable=False),
     pa.field("pitch_midi", pa.int32(), nullable=False),
 ]
 _NOTE_EXPECTATIONS = (
-    ("ExpectColumnValuesToBeInSet", {"column": "part", "value_set": PARTS}),
+    ("ExpectColumnValuesToBeBetween", {"column": "part", "min_value": 1}),
     ("ExpectColumnValuesToBeBetween", {"column": "onset_beats", "min_value": 0}),
     ("ExpectColumnValuesToBeBetween", {"column": "duration_beats", "min_value": 0.001}),
     ("ExpectColumnValuesToBeBetween", {"column": "pitch_midi", "min_value": 0, "max_value": 127}),
@@ -59,7 +58,13 @@ PIECES = Contract(
 )
 
 SAMPLES = Contract(
-    pa.schema([pa.field("passage", pa.int32(), nullable=False), *_NOTE_FIELDS]),
+    pa.schema(
+        [
+            pa.field("passage", pa.int32(), nullable=False),
+            pa.field("minor", pa.bool_(), nullable=False),
+            *_NOTE_FIELDS,
+        ]
+    ),
     (
         ("ExpectColumnValuesToBeBetween", {"column": "passage", "min_value": 0}),
         *_NOTE_EXPECTATIONS,
@@ -67,3 +72,12 @@ SAMPLES = Contract(
 )
 
 COMPOSITION = Contract(pa.schema(_NOTE_FIELDS), _NOTE_EXPECTATIONS)
+
+PROGRESS = Contract(
+    pa.schema([pa.field("percent", pa.int32(), nullable=False), *_NOTE_FIELDS]),
+    (
+        ("ExpectColumnValuesToBeBetween", {"column": "percent", "min_value": 1, "max_value": 100}),
+        *_NOTE_EXPECTATIONS,
+    ),
+    min_rows=0,
+)

@@ -6,12 +6,12 @@ import pytest
 import torch
 from tiny import ROOT
 
-from stages.sequence.recurrent.products import addmm, mm, use_openblas
+from stages.core.products import addmm, mm, use_openblas
 
 IN_A_PROCESS = """
 import numpy as np
 import torch
-from stages.sequence.recurrent.products import use_openblas
+from stages.core.products import use_openblas
 
 use_openblas()
 left, right = torch.randn(70, 300), torch.randn(300, 90)

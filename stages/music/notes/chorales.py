@@ -11,7 +11,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from stages.core.errors import StageError
-from stages.music.contracts import PARTS
+PARTS = ["soprano", "alto", "tenor", "bass"]
 
 _SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
