@@ -3,6 +3,7 @@
 import csv
 import functools
 import gzip
+import json
 import os
 import re
 import runpy
@@ -21,10 +22,11 @@ import yaml
 from dvc.repo import Repo
 from dvc.repo.reproduce import plan_repro
 from gensim.test.utils import datapath
+from midi_files import midi_file, note
 from threadpoolctl import threadpool_limits
 from tiny import ROOT, TINY, copy_project, set_params
 
-from benchmarks import chorales, clustering, embedding, pipeline, project, sequence, text
+from benchmarks import chorales, clustering, embedding, music, pipeline, project, sequence, text
 from benchmarks.project import Cost, measure
 from stages.core import parallel
 from stages.core.command import run
@@ -264,6 +266,30 @@ def test_chorales(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["benchmark", "--every", "200"])
     chorales.main()
     assert re.search(r"ratio: +\d", capsys.readouterr().out)
+
+
+def test_music(monkeypatch, capsys, tmp_path):
+    plain = midi_file(note())
+    for folder in ("midi", "midi_wild"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "plain.mid").write_bytes(plain)
+    (tmp_path / "midi_wild/cut.mid").write_bytes(plain[:10])
+    sound = {"pitch_midi": 60, "velocity": 100, "start_s": 0, "end_s": 0.5}
+    cases = [
+        {"file": "plain.mid", "expected": {"notes": [sound]}},
+        {"file": "plain.mid", "expected": {"notes": [sound, sound]}},
+        {"file": "cut.mid", "expected": {"error": "cut"}},
+        {"file": "plain.mid", "expected": {"error": "cut"}},
+    ]
+    (tmp_path / "midi_wild/cases.json").write_text(json.dumps(cases))
+    monkeypatch.setattr(music, "SHARED", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["benchmark", "reading", "--rounds", "1"])
+    music.main()
+    printed = capsys.readouterr().out
+    assert printed.startswith("1 files, 1 notes each; 4 files with faults")
+    assert re.findall(r"^(\w+) .*; 2 of 4 faults as expected$", printed, re.M) == [
+        *("ours", "symusic", "mido", "pretty_midi")
+    ]
 
 
 def test_pipeline_asks_only_for_stages_of_the_graph(benchmark, tmp_path, monkeypatch):

@@ -53,11 +53,12 @@ def write_midi(
 ) -> bytes:
     """Return notes as a standard MIDI file of type 1.
 
-    The division is the smallest in which all notes begin and end at whole ticks. If that is more
-    than a file can state, times are rounded to 1/20,160 of a quarter note. Tempos follow from the
-    beats and seconds at which notes begin and end. They are whole microseconds of a quarter note;
-    the error of each is made up for by the next, so that a time is wrong by at most 1 microsecond,
-    or by half a microsecond for each quarter note since the last time, if that is more.
+    The division is the smallest in which notes and metres begin and end at whole ticks. If that is
+    more than a file can state, times are rounded to 1/20,160 of a quarter note. Tempos follow from
+    the beats and seconds at which notes begin and end. They are whole microseconds of a quarter
+    note; the error of each is made up for by the next, so that a time is wrong by at most 1
+    microsecond, or by half a microsecond for each quarter note since the last time, if that is
+    more.
 
     Of two notes of equal track, channel and pitch, the one that begins first is taken to end first:
     where one lies within the other, reading the file exchanges their ends.
@@ -68,7 +69,10 @@ def write_midi(
         track_names: names of the tracks in order
         metres: time signatures in order
     """
-    onsets, durations, division = _ticks(notes)
+    times = notes["onset_beats"].to_numpy(), notes["duration_beats"].to_numpy()
+    division = _division(np.concatenate([*times, [metre.onset_beats for metre in metres]]))
+    onsets, durations = (np.rint(time * division).astype(np.int64) for time in times)
+    durations = np.maximum(durations, 1)
     ends = onsets + durations
     events: list[list[tuple[int, bytes]]] = [  # of each track, those that open it
         [(0, _meta(0x03, name.encode()))] if name else [] for name in track_names
@@ -89,18 +93,15 @@ def write_midi(
     return b"".join(chunks)
 
 
-def _ticks(notes: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return the onsets and durations of notes in ticks, and the ticks of a quarter note."""
-    times = notes["onset_beats"].to_numpy(), notes["duration_beats"].to_numpy()
+def _division(beats: np.ndarray) -> int:
+    """Return the ticks of a quarter note at which times in beats, (times,), are whole ticks."""
     division = 1
-    for time in np.unique(np.concatenate(times)).tolist():
-        # Floats of times with denominators of up to `MAX_DIVISION` are told apart.
+    for time in np.unique(beats).tolist():
+        # Floats tell times apart whose denominators are at most `MAX_DIVISION`.
         division = math.lcm(division, Fraction(time).limit_denominator(MAX_DIVISION).denominator)
         if division > MAX_DIVISION:
-            division = ROUND_DIVISION
-            break
-    onsets, durations = (np.rint(time * division).astype(np.int64) for time in times)
-    return onsets, np.maximum(durations, 1), division
+            return ROUND_DIVISION
+    return division
 
 
 def _tempos(clock: list[tuple[int, float]], division: int) -> Iterable[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Notes as a MIDI file and as sound."""
+"""Notes as sound."""
 
 import io
 import wave
@@ -9,52 +9,57 @@ import pandas as pd
 import pretty_midi
 import tinysoundfont
 
-from stages.music.contracts import PARTS
-
 SAMPLE_RATE_HZ = 44_100
-CHURCH_ORGAN = 19  # General MIDI, counted from 0
 TAIL_S = 1.5  # for the last notes to die away
 PEAK = 10 ** (-1 / 20)  # -1 dBFS
+DRUM_BANK = 128  # of a soundfont
+MAX_VOICES = 1024  # of notes that sound at once, each of which takes one or more
 
 
-def to_midi(notes: pd.DataFrame, tempo_bpm: float) -> pretty_midi.PrettyMIDI:
-    """Return notes (part, onset_beats, duration_beats, pitch_midi) as MIDI, one track per part."""
-    midi = pretty_midi.PrettyMIDI(initial_tempo=tempo_bpm)
-    seconds = 60 / tempo_bpm
-    for part in PARTS:
-        track = pretty_midi.Instrument(CHURCH_ORGAN, name=part)
-        for note in notes[notes["part"] == part].itertuples():
-            start = note.onset_beats * seconds
-            end = (note.onset_beats + note.duration_beats) * seconds
-            track.notes.append(pretty_midi.Note(80, int(note.pitch_midi), start, end))
-        midi.instruments.append(track)
-    return midi
+def render(notes: pd.DataFrame) -> np.ndarray:
+    """Return the sound of notes, (samples,), mono at 44,100 Hz, with its peak at -1 dBFS.
 
+    The soundfont inside pretty_midi plays them, drums with the drum kit of their program or, where
+    the soundfont has none, the standard kit. Without notes, all samples are zero.
 
-def render(midi: pretty_midi.PrettyMIDI) -> np.ndarray:
-    """Return the sound of `midi`, (samples,), mono at 44,100 Hz, with its peak at -1 dBFS.
-
-    The soundfont inside pretty_midi plays it. Without notes, all samples are zero.
+    Args:
+        notes: notes in columns track, channel, program, is_drum, onset_seconds, duration_seconds,
+            pitch_midi, velocity
     """
     synth = tinysoundfont.Synth(samplerate=SAMPLE_RATE_HZ)
-    font = synth.sfload(str(Path(pretty_midi.__file__).with_name("TimGM6mb.sf2")))
+    path = str(Path(pretty_midi.__file__).with_name("TimGM6mb.sf2"))
+    font = synth.sfload(path, max_voices=MAX_VOICES)
+    # Each program of each track gets a channel of the synthesizer, which may have more than 16.
+    players = notes.groupby(["track", "channel", "program", "is_drum"])
+    for player, (_, _, program, is_drum) in enumerate(players.groups):
+        synth.program_select(player, font, DRUM_BANK if is_drum else 0, int(program), bool(is_drum))
+    onsets = notes["onset_seconds"].to_numpy()
+    ends = onsets + notes["duration_seconds"].to_numpy()
+    starts, stops = (
+        np.rint(times * SAMPLE_RATE_HZ).astype(int).tolist() for times in (onsets, ends)
+    )
     events = []
-    for channel, track in enumerate(midi.instruments):
-        synth.program_select(channel, font, 0, track.program)
-        for note in track.notes:
-            # At equal times, ends come first: a note that begins again ends before.
-            events.append((round(note.start * SAMPLE_RATE_HZ), 1, channel, note.pitch))
-            events.append((round(note.end * SAMPLE_RATE_HZ), 0, channel, note.pitch))
+    for player, start, stop, pitch, velocity in zip(
+        players.ngroup().tolist(),
+        starts,
+        stops,
+        notes["pitch_midi"],
+        notes["velocity"],
+        strict=True,
+    ):
+        # At equal times, ends come first: a note that begins again ends before.
+        events.append((start, 1, player, int(pitch), int(velocity)))
+        events.append((max(stop, start + 1), 0, player, int(pitch), 0))
     chunks, now = [], 0
-    end = round((midi.get_end_time() + TAIL_S) * SAMPLE_RATE_HZ)
-    for at, begins, channel, pitch in [*sorted(events), (end, 0, 0, 0)]:
+    end = round((ends.max(initial=0) + TAIL_S) * SAMPLE_RATE_HZ)
+    for at, begins, player, pitch, velocity in [*sorted(events), (end, 0, 0, 0, 0)]:
         if at > now:
             chunks.append(np.frombuffer(synth.generate(at - now), dtype=np.float32))
             now = at
         if begins:
-            synth.noteon(channel, pitch, 80)
+            synth.noteon(player, pitch, velocity)
         else:
-            synth.noteoff(channel, pitch)
+            synth.noteoff(player, pitch)
     stereo = np.concatenate(chunks).reshape(-1, 2)  # (samples, channels)
     mono = stereo.mean(axis=1)
     loudest = np.abs(mono).max()
