@@ -162,14 +162,13 @@ def select(collection: Collection, raw: Path, reading: Reading) -> list[Kept]:
         row["licence"] = row["licence"] or collection.licence
         kept.append(Kept(row, note_rows(piece, parts), melody_codes(piece.notes, parts)))
     if not kept:
-        counts = {"refused": dict(reading.refused.counts), "dropped": dict(reading.dropped.counts),
-                  "of other kinds": dict(reading.left_out.counts)}  # fmt: skip
-        counts = ", ".join(f"{name}: {number}" for name, number in counts.items() if number)
-        examples = "; ".join(reading.examples[:3])
+        losses = (reading.refused, reading.dropped, reading.left_out)
+        counts = sum((loss.counts for loss in losses), Counter())
+        found = ", ".join(f"{number} {reason}" for reason, number in counts.items()) or "no file"
+        examples = "".join(f"; {example}" for example in reading.examples[:3])
         raise StageError(
-            f"collection '{collection.title}' has no piece ({counts}"
-            f"{f'; such as {examples}' if examples else ''}): bring files of notes "
-            f"({', '.join(READERS)}), or correct {collection.section}"
+            f"collection '{collection.title}' has no piece ({found}{examples}): bring files of "
+            f"notes ({', '.join(READERS)}), or correct {collection.section}"
         )
     return kept
 
@@ -219,8 +218,8 @@ def draw_splits(
     sizes = Counter(groups)
     order = list(sizes)
     random.Random(seed).shuffle(order)
-    left = {name: max(1, round(share * len(groups)))
-            for name, share in (("test", test_share), ("validation", validation_share))}  # fmt: skip
+    shares = {"test": test_share, "validation": validation_share}
+    left = {split: max(1, round(share * len(groups))) for split, share in shares.items()}
     drawn = {}
     for group in order:
         fits = (split for split, number in left.items() if sizes[group] <= number)

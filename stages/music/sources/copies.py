@@ -23,7 +23,7 @@ class Outline(NamedTuple):
 
     Attributes:
         pitches: semitones above the lowest note in ascending order, a byte for each note
-        onsets: onset of each of these notes, 0 for the first of the piece to 1 for the last, (notes,)
+        onsets: onset of each of these notes from 0, the first, to 1, the last, (notes,)
     """
 
     pitches: bytes
