@@ -87,6 +87,11 @@ class Reading:
         """Messages about the first files and pieces of each reason."""
         return [*self.refused.examples, *self.dropped.examples, *self.left_out.examples]
 
+    def __str__(self) -> str:
+        counts = self.refused.counts + self.dropped.counts + self.left_out.counts
+        numbers = ", ".join(f"{number} {reason}" for reason, number in counts.items())
+        return "; ".join([numbers or "no file", *self.examples[:3]])
+
 
 def read_pieces(
     collection: Collection, raw: Path, reading: Reading
@@ -162,12 +167,8 @@ def select(collection: Collection, raw: Path, reading: Reading) -> list[Kept]:
         row["licence"] = row["licence"] or collection.licence
         kept.append(Kept(row, note_rows(piece, parts), melody_codes(piece.notes, parts)))
     if not kept:
-        losses = (reading.refused, reading.dropped, reading.left_out)
-        counts = sum((loss.counts for loss in losses), Counter())
-        found = ", ".join(f"{number} {reason}" for reason, number in counts.items()) or "no file"
-        examples = "".join(f"; {example}" for example in reading.examples[:3])
         raise StageError(
-            f"collection '{collection.title}' has no piece ({found}{examples}): bring files of "
+            f"collection '{collection.title}' has no piece ({reading}): bring files of "
             f"notes ({', '.join(READERS)}), or correct {collection.section}"
         )
     return kept
@@ -258,9 +259,9 @@ def main(
     counts = {split: splits.count(split) for split in SPLITS}
     if not all(counts.values()):
         raise StageError(
-            f"collection '{collection.title}' is too small for three splits ({counts}; pieces with "
-            f"the same melody stay together): bring more pieces, or raise the shares in "
-            f"{params.section}"
+            f"collection '{collection.title}' is too small for three splits: pieces with the same "
+            f"melody stay together, which gives {counts} (not kept: {reading}); bring more pieces, "
+            f"or raise the shares in {params.section}"
         )
     ids = [piece.row["piece_id"] for piece in kept]
     lengths = [len(piece.notes) for piece in kept]

@@ -116,6 +116,4 @@ SAMPLES = Contract(
     ),
 )
 
-COMPOSITION = Contract(
-    pa.schema([_PART, *_NOTE_FIELDS]), (_PART_EXPECTATION, *_NOTE_EXPECTATIONS)
-)
+COMPOSITION = Contract(pa.schema([_PART, *_NOTE_FIELDS]), (_PART_EXPECTATION, *_NOTE_EXPECTATIONS))
