@@ -288,6 +288,7 @@ def write_sequence() -> None:
                 pitch_frequency_nats_per_frame={**splits, "test": 11.0},
                 pieces={"train": 8, "validation": 1, "test": 1},
                 frames={"train": 80, "validation": 10, "test": 10},
+                left_out={"drums": 3, "outside_piano": 2, "single_chord": 1},
                 **TRAINING,
             ),
             "solve_adding_problem": SolveAddingProblemMetrics(

@@ -1,5 +1,6 @@
-"""The user's own files and folders in `data/raw`, where DVC notices changes."""
+"""Where data comes from: `data/raw`, where DVC notices changes, and installed packages."""
 
+import importlib.util
 import os
 import posixpath
 import unicodedata
@@ -52,6 +53,21 @@ def find(raw: Path, path: str) -> Path:
                 f"{folder} is a link to a folder, and DVC does not notice changes there: replace "
                 "it by a copy of the folder"
             )
+    return found
+
+
+def find_in_package(package: str, path: str) -> Path:
+    """Return the full path of `path` in the folder of an installed package.
+
+    Raises:
+        StageError: the package is not installed or does not contain the path.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise StageError(f"the package '{package}' is not installed: run `make run`")
+    found = Path(spec.origin).parent / path
+    if not found.exists():
+        raise StageError(f"there is no {found}: the package '{package}' does not contain it")
     return found
 
 

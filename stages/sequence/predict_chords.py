@@ -1,6 +1,7 @@
-"""Train a model that predicts the next chord of chorales, as 88 independent pitches."""
+"""Train a model that predicts the next chord of pieces, as 88 independent pitches."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,8 @@ from stages.sequence.recurrent.training import (
 N_PITCHES, LOWEST_MIDI = 88, 21
 # Bootstrap samples of the pieces.
 RESAMPLES = 1000
+# Longer pieces are cut into passages for training, because back-propagation keeps all steps.
+LONGEST = 1000
 
 
 class PredictChordsParams(TrainingParams):
@@ -96,41 +99,48 @@ def chords(notes: pd.DataFrame) -> Tensor:
     """
     starts = np.ceil(notes["onset_beats"].to_numpy() - 1e-6).astype(int)
     ends = np.ceil((notes["onset_beats"] + notes["duration_beats"]).to_numpy() - 1e-6).astype(int)
-    roll = np.zeros((ends.max(), N_PITCHES), dtype=np.float32)
+    roll = np.zeros((ends.max(initial=0), N_PITCHES), dtype=np.float32)
     for start, end, pitch in zip(starts, ends, notes["pitch_midi"] - LOWEST_MIDI, strict=True):
         roll[start:end, pitch] = 1
     return torch.from_numpy(roll)
 
 
-def read(notes: Path, pieces: Path) -> dict[str, list[Tensor]]:
-    """Return the chords of every piece of each split, transposed to C major or A minor.
+def read(notes: Path, pieces: Path) -> tuple[dict[str, list[Tensor]], Counter[str]]:
+    """Return the chords of the pieces of each split, transposed to C major or A minor.
+
+    Also return what is left out: the number of `drums`, of notes `outside_piano`, which have no
+    key on a piano, and of pieces of a `single_chord` at most without them.
 
     Raises:
-        StageError: a split has no piece, or a piece has fewer than two chords or a pitch that a
-            piano lacks
+        StageError: a split has no piece
     """
-    notes_of = dict(list(pd.read_parquet(notes).groupby("piece_id", sort=False)))
+    table = pd.read_parquet(notes)
+    left_out = Counter(drums=int(table["is_drum"].sum()), outside_piano=0, single_chord=0)
+    notes_of = dict(list(table[~table["is_drum"]].groupby("piece_id", sort=False)))
     splits: dict[str, list[Tensor]] = {"train": [], "validation": [], "test": []}
     for piece in pd.read_parquet(pieces).itertuples():
         played = notes_of[piece.piece_id]
         shift = transposition(piece.tonic_pitch_class, piece.mode)
         pitches = played["pitch_midi"] + shift
-        if not pitches.between(LOWEST_MIDI, LOWEST_MIDI + N_PITCHES - 1).all():
-            raise StageError(
-                f"{notes}: piece {piece.piece_id}, transposed by {shift} semitones, has pitches "
-                f"from {pitches.min()} to {pitches.max()}, but a piano has those from "
-                f"{LOWEST_MIDI} to {LOWEST_MIDI + N_PITCHES - 1}: remove the piece"
-            )
-        roll = chords(played.assign(pitch_midi=pitches))
+        has_key = pitches.between(LOWEST_MIDI, LOWEST_MIDI + N_PITCHES - 1)
+        left_out["outside_piano"] += int((~has_key).sum())
+        roll = chords(played.assign(pitch_midi=pitches)[has_key])
         if len(roll) < 2:
-            raise StageError(
-                f"{notes}: piece {piece.piece_id} has a single chord: remove the piece"
-            )
-        splits[piece.split].append(roll)
+            left_out["single_chord"] += 1
+        else:
+            splits[piece.split].append(roll)
     for split, rolls in splits.items():
         if not rolls:
-            raise StageError(f"{pieces} has no piece in the {split} split: bring more pieces")
-    return splits
+            raise StageError(
+                f"{pieces} has no piece of two chords or more in the {split} split: bring more "
+                "pieces"
+            )
+    return splits, left_out
+
+
+def passages(pieces: list[Tensor]) -> list[Tensor]:
+    """Return the pieces, each (time, pitches), cut into passages of at most `LONGEST` chords."""
+    return [part for piece in pieces for part in piece.split(LONGEST) if len(part) > 1]
 
 
 def batches(pieces: list[Tensor], params: PredictChordsParams, epoch: int) -> Iterator[Batch]:
@@ -218,23 +228,24 @@ def main(
     curve: Output,
     metrics: Output,
 ) -> None:
-    """Train a model that predicts the next chord of chorales, as 88 independent pitches.
+    """Train a model that predicts the next chord of pieces, as 88 independent pitches.
 
     Args:
         cell: recurrent cell; sequence.cells lists them
     """
     device = prepare(params)
-    splits = read(notes, pieces)
+    splits, left_out = read(notes, pieces)
+    train = passages(splits["train"])
     arguments = {"cell": cell, "embedding_size": params.embedding_size, **params.stack()}
     network = ChordModel(**arguments)
-    longest = max(len(piece) for split in splits.values() for piece in split)
+    longest = max(map(len, train))
     check_memory(network.recurrent, longest, params.batch_size, device)
     probabilities = frequencies(splits["train"])
     network.start_from(probabilities)
     network, history = fit(
         network.to(device),
-        lambda epoch: batches(splits["train"], params, epoch),
-        math.ceil(len(splits["train"]) / params.batch_size),
+        lambda epoch: batches(train, params, epoch),
+        math.ceil(len(train) / params.batch_size),
         loss,
         lambda network: {
             "loss": per_frame(evaluate(network, splits["validation"], params.batch_size))
@@ -255,6 +266,7 @@ def main(
             },
             pieces={name: len(result) for name, result in results.items()},
             frames={name: int(result[:, 1].sum()) for name, result in results.items()},
+            left_out=dict(left_out),
             **training_costs(network, network.recurrent, history),
         )
     )

@@ -3,11 +3,11 @@ from corpora import sentences
 from tiny import ROOT, SHARED_DATA
 
 from stages.core.errors import StageError
+from stages.core.losses import Losses
 from stages.core.params import load
 from stages.text import collect as stage
 from stages.text.sources.corpus import Corpus
 from stages.text.sources.documents import read_documents
-from stages.text.sources.formats import Losses
 
 SENTENCE = "the quick brown fox jumps over the lazy dog near the river bank in early spring"
 

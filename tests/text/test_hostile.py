@@ -23,14 +23,13 @@ from hypothesis import strategies as st
 
 from stages.core.contracts import Contract
 from stages.core.errors import StageError
+from stages.core.losses import Losses
 from stages.text import collect
 from stages.text.cleaning.batches import batches, clean_batch
 from stages.text.cleaning.params import CollectParams
-from stages.text.sources import formats
 from stages.text.sources.corpus import Corpus
 from stages.text.sources.decode import detect_encoding
 from stages.text.sources.documents import read_documents
-from stages.text.sources.formats import Losses
 from stages.text.tokens import english
 
 EXAMPLES = 500  # of each of the four kinds of files
@@ -113,7 +112,7 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile")
     with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
         patch.setattr(Contract, "check", lambda self, path: {"success": True})
-        patch.setattr(formats, "EXAMPLES", 1_000)  # so that all are named
+        patch.setattr("stages.core.losses.EXAMPLES", 1_000)  # so that all are named
         yield Run(folder)
 
 

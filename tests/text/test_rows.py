@@ -4,7 +4,7 @@ import io
 import pytest
 from corpora import sentences
 
-from stages.text.sources.formats import Losses
+from stages.core.losses import Losses
 from stages.text.sources.rows import read_rows
 
 TEXTS = sentences(10)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stages.core.errors import StageError
+from stages.core.losses import Losses
 from stages.core.parallel import map_in_order
 from stages.core.progress import progress
 from stages.text.cleaning.batches import ROWS, batches, clean_batch
@@ -21,7 +22,6 @@ from stages.text.cleaning.splits import NOT_GIVEN
 from stages.text.contracts import DOCUMENTS, SPLITS
 from stages.text.sources.corpus import Corpus
 from stages.text.sources.documents import read_documents
-from stages.text.sources.formats import Losses
 
 ROW_GROUP_BYTES = 8_000_000
 LEFT_OUT = ("hidden_file", "other_ending", "inner_archive", "link")
@@ -138,7 +138,7 @@ def spool(
     Raises:
         StageError: no document is left.
     """
-    losses = Losses()
+    losses = Losses("malformed", "repaired_row", "cut")
     dropped: Counter[str] = Counter()
     changed: Counter[str] = Counter()
     parts: list[list[np.ndarray]] = []

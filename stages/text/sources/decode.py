@@ -1,19 +1,14 @@
-"""Decompress and decode files, if necessary line by line, and report what is lost."""
+"""Decode files, if necessary line by line, and report what is lost."""
 
-import bz2
 import codecs
-import gzip
 import io
-import lzma
 import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from pathlib import Path
 from typing import BinaryIO
 
-import pyarrow as pa
+from stages.core.members import looks_korean
 
-COMPRESSIONS = {".gz", ".bz2", ".xz", ".zst"}
 SAMPLE_BYTES = 1 << 18
 # Maximum bytes that are decoded at once where there is no line end or space.
 _LONGEST_BLOCK = 4 * SAMPLE_BYTES
@@ -27,9 +22,6 @@ _BYTE_ORDER_MARKS = {
 # Lines end in the same bytes in all of these, so each line can be decoded separately.
 _BY_LINE = ("utf-8", "cp949", "cp1252")
 _WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
-_ASCII = bytes(range(0x80))
-# Syllables of KS X 1001 and jamo in CP949; Western letters rarely form such pairs.
-_HANGUL = re.compile(rb"[\xa4\xb0-\xc8][\xa1-\xfe]")
 # In Windows-1252; in CP949 the last two bytes are a syllable, which is rare between Latin letters.
 _APOSTROPHE = re.compile(rb"[A-Za-z]\x92[A-Za-z]")
 _SYLLABLE = re.compile("[가-힣]")
@@ -39,20 +31,6 @@ _LONE_RETURN = re.compile(rb"\r(?!\n)")
 
 # A callback for lines with a problem: reason, number of the first line, number of lines, message.
 Note = Callable[[str, int, int, str], None]
-
-
-def decompressed(stream: BinaryIO, name: str) -> BinaryIO:
-    """Return `stream`, decompressed according to the suffix of `name`."""
-    match Path(name).suffix.lower():
-        case ".gz":
-            return gzip.GzipFile(fileobj=stream)
-        case ".bz2":
-            return bz2.BZ2File(stream)
-        case ".xz":
-            return lzma.LZMAFile(stream)
-        case ".zst":
-            return io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(stream), "zstd"))
-    return stream
 
 
 class _BlockStream(io.RawIOBase):
@@ -125,11 +103,6 @@ def detect_encoding(head: bytes) -> str:
         return "utf-8"
     others = b"".join(line for line in head.splitlines(True) if not _is_readable(line, "utf-8"))
     return "cp949" if looks_korean(others) else "cp1252"
-
-
-def looks_korean(raw: bytes) -> bool:
-    """Return whether most non-ASCII bytes form pairs that are Hangul in CP949."""
-    return 4 * len(_HANGUL.findall(raw)) > len(raw.translate(None, _ASCII))
 
 
 def _mostly_readable(text: str, first: str = "\x80") -> bool:

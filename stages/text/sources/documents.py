@@ -1,6 +1,5 @@
 """Documents of a corpus, from files in packages, in `data/raw` and on the network."""
 
-import importlib.util
 import os
 import re
 import unicodedata
@@ -10,19 +9,21 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from stages.core.errors import StageError
-from stages.core.raw import find
-from stages.text.sources.corpus import Corpus, Source
-from stages.text.sources.decode import COMPRESSIONS, decompressed
-from stages.text.sources.formats import READERS, Losses, Record, given_split
-from stages.text.sources.members import (
+from stages.core.losses import Losses
+from stages.core.members import (
     ARCHIVES,
+    COMPRESSIONS,
     HIDDEN,
     OTHER_ARCHIVES,
     archive_members,
+    decompressed,
     explained,
     folder_members,
     refuse_other,
 )
+from stages.core.raw import find, find_in_package
+from stages.text.sources.corpus import Corpus, Source
+from stages.text.sources.formats import READERS, Record, given_split
 
 # The environment variable that names the folder of fetched files, instead of the user's cache.
 CACHE_VARIABLE = "ETUDE_CACHE"
@@ -174,13 +175,7 @@ def locate(source: Source, raw: Path) -> Path:
         return fetch(source.url, source.sha256)
     if not source.package:
         return find(raw, source.path)
-    spec = importlib.util.find_spec(source.package)
-    if spec is None or spec.origin is None:
-        raise StageError(f"the package '{source.package}' is not installed: run `make run`")
-    path = Path(spec.origin).parent / source.path
-    if not path.exists():
-        raise StageError(f"there is no {path}: the package '{source.package}' does not contain it")
-    return path
+    return find_in_package(source.package, source.path)
 
 
 def fetch(url: str, sha256: str) -> Path:

@@ -4,7 +4,6 @@ import io
 import json
 import re
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple
@@ -14,12 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.core.errors import StageError
+from stages.core.losses import Losses
 from stages.text.sources.corpus import Source, split_named
-from stages.text.sources.decode import Note, decoded
+from stages.text.sources.decode import decoded
 from stages.text.sources.rows import LONGEST_FIELD, read_rows
 from stages.text.sources.wiki import WikiNames, is_redirect, wiki_lines
 
-EXAMPLES = 10  # for each reason
 _WHOLE_NUMBER = re.compile(r"(-?\d+)\.0+")
 # What programs write for a missing value: Python's NaN, None and NaT, and pandas' NA.
 _NO_VALUE = frozenset({"nan", "NaN", "None", "NaT", "<NA>"})
@@ -33,31 +32,6 @@ class Record(NamedTuple):
     group: str | None = None
     split: str | None = None
     label: str | None = None
-
-
-class Losses:
-    """Counts of what was skipped, cut or repaired while reading, by reason, with examples."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter({"malformed": 0, "repaired_row": 0, "cut": 0})
-        self.examples: list[str] = []
-        self._named: Counter[str] = Counter()
-
-    def add(self, reason: str, place: str, what: str, number: int = 1) -> None:
-        """Count `number` cases and keep the first as examples; `place` is the file and line."""
-        self.counts[reason] += number
-        self._named[reason] += 1
-        if self._named[reason] <= EXAMPLES:
-            self.examples.append(f"{place}: {what}")
-
-    def of_lines(self, path: str) -> Note:
-        """Return a callback that counts lines of the file at `path`."""
-
-        def note(reason: str, first: int, number: int, what: str) -> None:
-            lines = f"line {first}" if number == 1 else f"lines {first}-{first + number - 1}"
-            self.add(reason, f"{path} {lines}", what, number)
-
-        return note
 
 
 def pieces(text: str, limit: int) -> Iterator[str]:

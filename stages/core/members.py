@@ -1,6 +1,8 @@
-"""Files in folders and archives: their names in Unicode, and functions that open them."""
+"""Files in folders and archives: their names in Unicode, and how to open and decompress them."""
 
+import bz2
 import gzip
+import io
 import lzma
 import os
 import re
@@ -17,9 +19,9 @@ from xml.etree.ElementTree import ParseError
 import pyarrow as pa
 
 from stages.core.errors import StageError
-from stages.text.sources.decode import looks_korean
-from stages.text.sources.formats import Losses
+from stages.core.losses import Losses
 
+COMPRESSIONS = {".gz", ".bz2", ".xz", ".zst"}
 ARCHIVES = re.compile(r"\.(zip|tar|t[gbx]z|tbz2|tar\.(gz|bz2|xz))$", re.IGNORECASE)
 OTHER_ARCHIVES = re.compile(r"\.(7z|rar|alz|egg|lzh|tar\.zst|tzst)$", re.IGNORECASE)
 # Files that macOS, Windows, Jupyter, editors and NAS devices create.
@@ -47,8 +49,30 @@ _SIGNATURES = {
 }  # fmt: skip
 _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, tarfile.TarError,
             zipfile.BadZipFile, pa.ArrowInvalid, ParseError, UnicodeError)  # fmt: skip
+_ASCII = bytes(range(0x80))
+# Syllables of KS X 1001 and jamo in CP949; Western letters rarely form such pairs.
+_HANGUL = re.compile(rb"[\xa4\xb0-\xc8][\xa1-\xfe]")
 
 Members = Iterator[tuple[str, Callable[[], BinaryIO]]]
+
+
+def decompressed(stream: BinaryIO, name: str) -> BinaryIO:
+    """Return `stream`, decompressed according to the suffix of `name`."""
+    match Path(name).suffix.lower():
+        case ".gz":
+            return gzip.GzipFile(fileobj=stream)
+        case ".bz2":
+            return bz2.BZ2File(stream)
+        case ".xz":
+            return lzma.LZMAFile(stream)
+        case ".zst":
+            return io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(stream), "zstd"))
+    return stream
+
+
+def looks_korean(raw: bytes) -> bool:
+    """Return whether most non-ASCII bytes form pairs that are Hangul in CP949."""
+    return 4 * len(_HANGUL.findall(raw)) > len(raw.translate(None, _ASCII))
 
 
 @contextmanager
