@@ -230,9 +230,9 @@ def draw_splits(
     return [drawn[group] for group in groups]
 
 
-def check(*, collection: Collection, raw: Path) -> None:
+def check(*, music: Collection, raw: Path) -> None:
     """Check that the files of a collection exist."""
-    for source in collection.sources:
+    for source in music.sources:
         locate(source, raw)
 
 
@@ -240,7 +240,7 @@ def check(*, collection: Collection, raw: Path) -> None:
 def main(
     *,
     params: CollectNotesParams,
-    collection: Collection,
+    music: Collection,
     raw: Input,
     notes: Table[NOTES],
     pieces: Table[PIECES],
@@ -249,17 +249,17 @@ def main(
     """Collect the notes of a collection of music: pieces without copies, in three splits.
 
     Args:
-        collection: file in conf/music
+        music: file in conf/music
         raw: folder of your own music
     """
     reading = Reading()
-    kept = select(collection, raw, reading)
+    kept = select(music, raw, reading)
     groups = group_by_melody([piece.codes for piece in kept])
     splits = draw_splits(groups, params.validation_share, params.test_share, params.seed)
     counts = {split: splits.count(split) for split in SPLITS}
     if not all(counts.values()):
         raise StageError(
-            f"collection '{collection.title}' is too small for three splits: pieces with the same "
+            f"collection '{music.title}' is too small for three splits: pieces with the same "
             f"melody stay together, which gives {counts} (not kept: {reading}); bring more pieces, "
             f"or raise the shares in {params.section}"
         )
@@ -275,8 +275,8 @@ def main(
     metrics.write_json(
         CollectNotesMetrics(
             collection={
-                "name": Path(collection.section).stem,
-                **collection.model_dump(include={"title", "licence", "homepage"}),
+                "name": Path(music.section).stem,
+                **music.model_dump(include={"title", "licence", "homepage"}),
             },
             files=reading.files,
             pieces={"total": len(kept), **counts},

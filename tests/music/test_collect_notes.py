@@ -15,6 +15,7 @@ from tiny import SHARED_DATA
 from stages.core.errors import StageError
 from stages.music import collect_notes
 from stages.music.collect_notes import CollectNotesParams, draw_splits
+from stages.music.sources.collection import Collection
 from stages.music.sources.copies import group_by_melody
 
 PARAMS = CollectNotesParams(validation_share=0.1, test_share=0.1, seed=1)
@@ -26,6 +27,7 @@ def collect(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def run(files=None, params=PARAMS, **described):
+        (tmp_path / "raw" / "music").mkdir(parents=True, exist_ok=True)
         for name, content in (files or {}).items():
             path = tmp_path / "raw" / "music" / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +36,7 @@ def collect(tmp_path, monkeypatch):
         (tmp_path / "mine.yaml").write_text(yaml.safe_dump({**declaration, **described}))
         outputs = {"notes": "notes.parquet", "pieces": "pieces.parquet", "metrics": "metrics.json"}
         collect_notes.main(
-            params=params, collection="mine.yaml", raw=tmp_path / "raw", **outputs,
+            params=params, music="mine.yaml", raw=tmp_path / "raw", **outputs,
             validation="validation.json",
         )  # fmt: skip
         pieces = pd.read_parquet("pieces.parquet").set_index("piece_id")
@@ -182,7 +184,6 @@ def test_only_pieces_with_the_named_parts_are_kept(collect, tmp_path):
     ],
 )
 def test_too_little_is_one_clear_error(collect, tmp_path, files, message):
-    (tmp_path / "raw" / "music").mkdir(parents=True)
     with pytest.raises(StageError, match=message) as error:
         collect(files)
     assert "\n" not in str(error.value)
@@ -224,10 +225,32 @@ def test_folk_tunes_have_their_melody_in_part_1_above_the_chords(tmp_path):
     (tmp_path / "n.yaml").write_text(yaml.safe_dump(declaration))
     outputs = {name: tmp_path / f"{name}.parquet" for name in ("notes", "pieces")}
     collect_notes.main(
-        params=PARAMS, collection=str(tmp_path / "n.yaml"), raw=SHARED_DATA, **outputs,
+        params=PARAMS, music=str(tmp_path / "n.yaml"), raw=SHARED_DATA, **outputs,
         metrics=tmp_path / "m.json",
     )  # fmt: skip
     assert pq.read_metadata(outputs["pieces"]).num_rows == 50
     notes = pd.read_parquet(outputs["notes"])
-    assert (notes["part"][notes["track"] == 1] == 1).mean() > 0.99
+    assert (notes["part"][notes["track"] == 1] == 1).all()
     assert (notes["part"][notes["track"] == 2] > 1).all()
+
+
+def test_voices_of_chorales_are_soprano_alto_tenor_and_bass(collect):
+    chorales = {"package": "music21", "path": "corpus/bach", "files": r"bwv3[056]\d\.mxl"}
+    names = ["Soprano", "Alto", "Tenor", "Bass"]
+    pieces, notes, metrics = collect(part_names=names, sources=[chorales])
+    assert (pieces["parts"] == 4).all()
+    assert (notes["part"] == notes["track"]).all()
+    assert pieces["source"]["bwv304"] == "music21: corpus/bach/bwv304.mxl"
+    assert metrics["refused"] == {}
+    # Pieces whose metre changes stay.
+    assert set(pieces.index[pieces["metre_changes"]]) == {"bwv304", "bwv362"}
+
+
+def test_a_missing_source_is_an_error_before_the_first_stage(tmp_path):
+    (tmp_path / "a.mid").write_bytes(b"")
+    here, missing = (
+        Collection(title="T", licence="L", sources=[{"path": name}]) for name in ("a.mid", "b.mid")
+    )
+    collect_notes.check(music=here, raw=tmp_path)
+    with pytest.raises(StageError, match=r"there is no .*b\.mid: put it there, .*a\.mid"):
+        collect_notes.check(music=missing, raw=tmp_path)

@@ -32,6 +32,12 @@ def test_legato_stays_one_voice():
     assert set(number_voices(held)) == {1, 2}
 
 
+def test_a_rare_overlap_does_not_split_a_melody():
+    melody = [note(i, 1, 60 + i % 5) for i in range(40)]
+    assert set(number_voices([*melody, note(19, 1, 57)])) == {1}
+    assert set(number_voices([*melody, *(note(i, 1, 57) for i in range(16, 19))])) == {1, 2}
+
+
 def test_chords_are_split_from_high_to_low_even_if_played_unevenly():
     chord = [60, 64, 67]
     notes = [note(i + 0.01 * k, 0.9, chord[k] + i) for i in range(5) for k in (1, 2, 0)]

@@ -1,5 +1,7 @@
 """The voices of a piece: lines of notes of which one sounds at a time."""
 
+import itertools
+
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
@@ -9,13 +11,17 @@ from stages.music.sources.piece import Note
 _CHORD_BEATS = 0.06
 # Two notes of a voice may overlap by this share of the shorter one, as in legato.
 _OVERLAP = 0.25
+# A track is one voice even if this share of its notes overlap more: a mistake, or a double stop,
+# must not continue its melody in another voice.
+_OVERLAPPING = 0.05
 
 
 def number_voices(notes: list[Note]) -> list[int]:
     """Return the number of each note's voice, from 1, the highest voice first; 0 for drums.
 
-    A track (or a channel of a track) in which one note sounds at a time is a voice. Another track
-    is split into as few voices as it needs. Voices are ordered by their mean pitch.
+    A track (or a channel of a track) in which one note sounds at a time, with few exceptions, is a
+    voice. Another track is split into as few voices as it needs, without exceptions. Voices are
+    ordered by their mean pitch.
 
     Args:
         notes: notes of a piece, in any order
@@ -42,6 +48,12 @@ def _split(notes: list[Note], track: list[int]) -> list[list[int]]:
     """
     voices: list[list[int]] = []
     order = sorted(track, key=lambda i: (notes[i].onset_beats, notes[i].pitch_midi, i))
+    overlapping = sum(
+        not _is_free(notes[i], notes[j].onset_beats, notes[j].duration_beats)
+        for i, j in itertools.pairwise(order)
+    )
+    if overlapping <= _OVERLAPPING * len(order):
+        return [order]
     start = 0
     while start < len(order):
         onset, end = notes[order[start]].onset_beats, start + 1
