@@ -15,9 +15,9 @@ from stages.music.composer.networks import decode
 from stages.music.composer.weights import read_composer
 from stages.music.contracts import COMPOSITION, SAMPLES
 from stages.music.notes.keys import Key, KeyName, transposition
-from stages.music.notes.midi import as_tracks, write_midi
-from stages.music.notes.pianoroll import Roll, read_passages, to_notes
-from stages.music.notes.synthesis import CHURCH_ORGAN, render, to_wav
+from stages.music.notes.midi import CHURCH_ORGAN, as_tracks, write_midi
+from stages.music.notes.pianoroll import read_passages, to_notes, to_samples
+from stages.music.notes.synthesis import render, to_wav
 
 
 class ComposeParams(Params):
@@ -31,13 +31,6 @@ class ComposeParams(Params):
     temperature: float = Field(ge=0)
     tempo_bpm: float = Field(gt=0)
     seed: int
-
-
-def as_table(roll: Roll, minor: np.ndarray, steps_per_beat: int) -> pa.Table:
-    """Return the notes of passages as the table `samples`."""
-    notes = to_notes(roll, steps_per_beat)
-    notes.insert(1, "minor", minor[notes["passage"]])
-    return pa.Table.from_pandas(notes, preserve_index=False)
 
 
 @command
@@ -75,13 +68,13 @@ def main(
         torch.randint(len(known.minor), (params.samples,), generator=random).numpy()
     )
     passages = decode(draw(generator, critic, told_of(places, shape), *how), shape)
-    samples.write(as_table(passages, places.minor, grid.steps_per_beat))
+    samples.write(to_samples(passages, places.minor, grid.steps_per_beat))
 
     # Most pieces of the training close with a note of this length.
     closing = int(np.bincount(known.closing_steps).argmax())
     minor = np.arange(params.pieces) % 2 == 1
     written = write(generator, critic, plan(shape, minor, params.bars, closing), *how)
-    compositions.write(as_table(written, minor, grid.steps_per_beat))
+    compositions.write(to_samples(written, minor, grid.steps_per_beat))
 
     key = Key.named(params.key)
     first = written.take(np.flatnonzero(minor == (key.mode == "minor"))[:1])

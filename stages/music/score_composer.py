@@ -1,138 +1,128 @@
-"""Score the composer's passages against held-out real ones and against random notes."""
+"""Score the composer's music against held-out real music and against simple methods."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+import torch
+from pydantic import Field
 
+from stages.core import bootstrap
 from stages.core.command import Input, command
+from stages.core.errors import StageError
 from stages.core.outputs import Output
 from stages.core.params import Params
-from stages.metrics.score_composer import ScoreComposerMetrics
-from stages.music.composer.networks import Shape
-from stages.music.composer.weights import read_composer
-from stages.music.contracts import PARTS
-from stages.music.notes.pianoroll import REST, Roll, from_notes, read_passages, to_notes
+from stages.core.products import use_openblas
+from stages.metrics.score_composer import BASELINES, ScoreComposerMetrics
+from stages.music.composer.weights import read_shape
+from stages.music.notes.pianoroll import (
+    REST,
+    Grid,
+    Passages,
+    Roll,
+    fitting,
+    from_samples,
+    read_passages,
+    read_piece,
+)
+from stages.music.scores import baselines, novelty
+from stages.music.scores.distributions import kullback_leibler, overlap_area
+from stages.music.scores.features import features
+from stages.music.scores.frechet import frechet_distance, train_judge
 
-C_MAJOR = [0, 2, 4, 5, 7, 9, 11]
-# Unison, thirds, fifth, sixths and their compounds, as in species counterpoint.
-CONSONANT = [0, 3, 4, 7, 8, 9]
+TONICS = {False: 0, True: 9}  # C major and A minor
 
 
 class ScoreComposerParams(Params):
     """The section `music.score_composer`."""
 
+    bootstrap_samples: int = Field(ge=1)
     seed: int
 
 
-def pitch_class_histogram(notes: pd.DataFrame) -> np.ndarray:
-    """Return the share of notes in each of the 12 pitch classes."""
-    counts = np.bincount(notes["pitch_midi"].to_numpy() % 12, minlength=12)
-    return counts / max(1, counts.sum())
+def halves(passages: Passages) -> tuple[np.ndarray, np.ndarray]:
+    """Return which passages belong to each half of their pieces; a single piece is cut in two."""
+    ids = pd.unique(passages.piece_ids)
+    if len(ids) > 1:
+        first = np.isin(passages.piece_ids, ids[::2])
+    else:
+        first = np.arange(len(passages.piece_ids)) * 2 < len(passages.piece_ids)
+    return first, ~first
 
 
-def in_key_share(notes: pd.DataFrame) -> float:
-    """Return the share of notes in the scale of C major, to which all music is transposed."""
-    return float(notes["pitch_midi"].mod(12).isin(C_MAJOR).mean()) if len(notes) else 0.0
+def cadences(roll: Roll, minor: np.ndarray) -> np.ndarray:
+    """Return whether each piece ends on the tonic in its lowest part, (pieces,)."""
+    tonics = np.where(minor, TONICS[True], TONICS[False])
+    bass = roll.pitches[:, -1]  # (pieces, steps)
+    sounding = bass != REST
+    last = bass.shape[1] - 1 - sounding[:, ::-1].argmax(axis=1)
+    pitch = bass[np.arange(len(bass)), last]
+    return sounding.any(axis=1) & (pitch % 12 == tonics)
 
 
-def empty_bar_share(roll: Roll, steps_per_bar: int) -> float:
-    """Return the share of bars of one part in which it rests (Dong et al. 2018, section 6.2)."""
-    n, parts, _ = roll.pitches.shape
-    bars = roll.pitches.reshape(n, parts, -1, steps_per_bar)
-    return float((bars == REST).all(axis=3).mean())
+def real_cadences(notes: pd.DataFrame, pieces: pd.DataFrame, grid: Grid) -> np.ndarray:
+    """Return whether each piece that fits the grid ends on the tonic, (pieces,)."""
+    of_piece = dict(list(notes.groupby("piece_id", sort=False)))
+    return np.array(
+        [
+            cadences(
+                read_piece(of_piece[piece.piece_id], piece, grid), np.array([piece.mode == "minor"])
+            )[0]
+            for piece in fitting(pieces, grid).itertuples()
+        ]
+    )
 
 
-def consonance(roll: Roll) -> float:
-    """Return the share of consonant intervals among all pairs of parts that sound together."""
-    consonant = total = 0
-    for low in range(len(PARTS)):
-        for high in range(low):
-            a, b = roll.pitches[:, low], roll.pitches[:, high]
-            intervals = np.abs(a - b)[(a != REST) & (b != REST)] % 12
-            consonant += np.isin(intervals, CONSONANT).sum()
-            total += intervals.size
-    return float(consonant / total) if total else 0.0
+def compare(
+    values: Mapping[str, np.ndarray], pieces: np.ndarray, samples: int, seed: int
+) -> dict[str, Any]:
+    """Return a score, the mean of a feature, of real music, the composer and the baselines.
 
-
-def polyphony(roll: Roll) -> float:
-    """Return the mean number of different pitches that sound, over steps where one does."""
-    ordered = np.sort(roll.pitches, axis=1)  # (passages, parts, steps)
-    different = np.diff(ordered, axis=1, prepend=REST) != 0
-    sounding = different.sum(axis=1)
-    return float(sounding[sounding > 0].mean()) if sounding.any() else 0.0
-
-
-def notes_per_bar(roll: Roll, steps_per_bar: int) -> float:
-    """Return the mean number of notes that begin in a bar, all parts together."""
-    return float(roll.onsets.sum() * steps_per_bar / (roll.onsets.shape[0] * roll.onsets.shape[2]))
-
-
-def random_passages(like: Roll, n: int, shape: Shape, seed: int) -> Roll:
-    """Return `n` passages of random notes, with the numbers of notes of passages in `like`.
-
-    Part, onset, duration (up to a bar) and pitch (within the range of the part) are uniform.
+    Args:
+        values: the feature of each passage by kind: `real`, `composer` and the baselines
+        pieces: piece of each real passage, because passages of a piece are not independent
+        samples: number of bootstrap samples
+        seed: seed of the bootstrap
     """
-    draw = np.random.default_rng(seed)
-    counts = like.onsets.sum(axis=(1, 2))
-    passages = []
-    for count in draw.choice(counts, n):
-        part = draw.integers(0, len(PARTS), count)
-        notes = pd.DataFrame(
-            {
-                "part": np.array(PARTS)[part],
-                "onset_beats": draw.integers(0, shape.steps, count) / shape.steps_per_beat,
-                "duration_beats": draw.integers(
-                    1, shape.beats_per_bar * shape.steps_per_beat, count, endpoint=True
-                )
-                / shape.steps_per_beat,
-                "pitch_midi": draw.integers(
-                    np.array(shape.lowest)[part], np.array(shape.highest)[part], endpoint=True
-                ),
-            }
-        )
-        passages.append(from_notes(notes, shape.steps, shape.steps_per_beat))
-    return Roll(*(np.concatenate(arrays) for arrays in zip(*passages, strict=True)))
-
-
-def score(roll: Roll, shape: Shape, reference: np.ndarray) -> dict[str, float]:
-    """Return every score of passages; `reference` is the pitch-class histogram of real ones.
-
-    The distance of histograms is half the sum of absolute differences (total variation).
-    """
-    notes = to_notes(roll, shape.steps_per_beat)
-    steps_per_bar = shape.beats_per_bar * shape.steps_per_beat
-    distance = np.abs(pitch_class_histogram(notes) - reference).sum() / 2
+    own = pd.Series(values["real"]).groupby(pieces).agg(["sum", "count"]).to_numpy(dtype=float)
+    sums, counts = own[bootstrap.resample(len(own), samples, seed)].sum(axis=1).T
+    drawn = {"real": sums / counts} | {
+        kind: feature[bootstrap.resample(len(feature), samples, seed)].mean(axis=1)
+        for kind, feature in values.items()
+        if kind != "real"
+    }
+    away = {kind: np.abs(drawn[kind] - drawn["real"]) for kind in values}
     return {
-        "pitch_class_distance": float(distance),
-        "in_key_share": in_key_share(notes),
-        "empty_bar_share": empty_bar_share(roll, steps_per_bar),
-        "consonance": consonance(roll),
-        "polyphony": polyphony(roll),
-        "notes_per_bar": notes_per_bar(roll, steps_per_bar),
+        **{kind: float(feature.mean()) for kind, feature in values.items()},
+        "composer_interval": bootstrap.interval(drawn["composer"]),
+        "nearer": {
+            kind: _nearer(*bootstrap.interval(away[kind] - away["composer"])) for kind in BASELINES
+        },
     }
 
 
-def bars_of(roll: Roll, steps_per_bar: int) -> list[bytes]:
-    """Return every bar of the passages as bytes, equal for equal pitches."""
-    n, parts, steps = roll.pitches.shape
-    bars = roll.pitches.reshape(n, parts, steps // steps_per_bar, steps_per_bar)
-    return [bar.tobytes() for bar in bars.transpose(0, 2, 1, 3).reshape(-1, parts * steps_per_bar)]
+def _nearer(low: float, high: float) -> str:
+    """Return which of two is nearer, given the interval of how much farther the baseline is."""
+    return "composer" if low > 0 else "baseline" if high < 0 else "tie"
 
 
-def compare(values: dict[str, dict[str, float]]) -> dict[str, dict[str, Any]]:
-    """Return the scores of real, composed and random passages, and which of two is nearer to real.
+def compare_sets(values: Mapping[str, float], best: float) -> dict[str, Any]:
+    """Return a score of whole sets, whose `best` value real music itself need not reach."""
+    away = {kind: abs(value - best) for kind, value in values.items()}
+    nearer = {
+        kind: _nearer(*[away[kind] - away["composer"]] * 2) for kind in BASELINES
+    }
+    return {**values, "nearer": nearer}
 
-    `nearer` is `composer`, `random` or `tie`.
-    """
-    table: dict[str, dict[str, Any]] = {}
-    for name, real in values["real"].items():
-        row = {kind: values[kind][name] for kind in ("real", "composer", "random")}
-        composer, random = abs(row["composer"] - real), abs(row["random"] - real)
-        nearer = "tie" if composer == random else "composer" if composer < random else "random"
-        table[name] = {**row, "nearer": nearer}
-    return table
+
+def mean_harmony(composed: Mapping[str, np.ndarray], harmonized: Mapping[str, np.ndarray]) -> Any:
+    """Return the means of all features of composed and of harmonized passages."""
+    return {
+        name: {"composer": float(own.mean()), "harmonized": float(harmonized[name].mean())}
+        for name, own in composed.items()
+    }
 
 
 @command
@@ -143,39 +133,116 @@ def main(
     pieces: Input,
     composer: Input,
     samples: Input,
+    compositions: Input,
+    harmonizations: Input,
     metrics: Output,
 ) -> None:
-    """Score the composer's passages against held-out real ones and against random notes."""
-    shape = read_composer(composer).shape
+    """Score the composer's music against held-out real music and against simple methods."""
+    use_openblas()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    shape = read_shape(composer)
+    grid = shape.grid
     note_rows, piece_rows = pq.read_table(notes).to_pandas(), pq.read_table(pieces).to_pandas()
-    grid = (shape.bars, shape.beats_per_bar, shape.steps_per_beat)
     train, test = (
-        read_passages(note_rows, piece_rows[piece_rows["split"] == split], *grid)
+        read_passages(note_rows, piece_rows[piece_rows["split"] == split], grid)
         for split in ("train", "test")
     )
-    drawn = pq.read_table(samples).to_pandas()
-    by_passage = [
-        from_notes(own, shape.steps, shape.steps_per_beat) for _, own in drawn.groupby("passage")
-    ]
-    composed = Roll(*(np.concatenate(arrays) for arrays in zip(*by_passage, strict=True)))
-    random = random_passages(train, len(composed.pitches), shape, params.seed)
-
-    # Half of the held-out music is the reference: real music has a distance from it, too.
-    half = len(test.pitches) // 2
-    reference = pitch_class_histogram(
-        to_notes(Roll(test.pitches[:half], test.onsets[:half]), shape.steps_per_beat)
+    if len(test.minor) < 4:
+        raise StageError(
+            f"{pieces} has {len(test.minor)} test passages of {grid.bars} bars of "
+            f"{grid.beats_per_bar:g} quarter notes in {grid.parts} parts, too few to score "
+            "against: collect more music or raise music.collect_notes.test_share"
+        )
+    drawn, wholes, harmonized = (
+        pq.read_table(table).to_pandas() for table in (samples, compositions, harmonizations)
     )
-    real = Roll(test.pitches[half:], test.onsets[half:])
-    rolls = {"real": real, "composer": composed, "random": random}
-    values = {kind: score(roll, shape, reference) for kind, roll in rolls.items()}
-    steps_per_bar = shape.beats_per_bar * shape.steps_per_beat
-    composed_bars = bars_of(composed, steps_per_bar)
-    train_bars = set(bars_of(train, steps_per_bar))
+    composed, _ = from_samples(drawn, grid, grid.steps)
+    piece_bars = int(np.ceil((wholes["onset_beats"].max() + 0.001) / grid.beats_per_bar))
+    piece_steps = piece_bars * grid.steps_per_bar
+    whole, minor = from_samples(wholes, grid, piece_steps)
+
+    def simple(n: int, steps: int) -> dict[str, Roll]:
+        return {
+            "markov_parts": baselines.markov_parts(train.roll, n, steps, params.seed),
+            "markov_chords": baselines.markov_chords(train.roll, n, steps, params.seed),
+            "random": baselines.random_notes(
+                train.roll, n, steps, grid.steps_per_bar, params.seed
+            ),
+        }
+
+    passages = {"composer": composed, **simple(len(composed.pitches), grid.steps)}
+    described = {kind: features(roll, grid) for kind, roll in passages.items()}
+    of_test = features(test.roll, grid)
+    resampling = params.bootstrap_samples, params.seed
+    scores = {
+        name: compare(
+            {"real": real, **{kind: own[name] for kind, own in described.items()}},
+            test.piece_ids,
+            *resampling,
+        )
+        for name, real in of_test.items()
+    }
+    ends = {kind: cadences(roll, minor) for kind, roll in simple(len(minor), piece_steps).items()}
+    real_ends = real_cadences(note_rows, piece_rows[piece_rows["split"] == "test"], grid)
+    scores["ends_on_tonic"] = compare(
+        {"real": real_ends, "composer": cadences(whole, minor), **ends},
+        np.arange(len(real_ends)),
+        *resampling,
+    )
+    # Real music has a distance from real music, too: from half of the test pieces.
+    reference, other = halves(test)
+    half = {name: own[reference] for name, own in of_test.items()}
+    sets = {"real": {name: own[other] for name, own in of_test.items()}, **described}
+    vary = [name for name, own in half.items() if np.ptp(own) > 0]
+    overlap, divergence = (
+        {
+            name: compare_sets(
+                {kind: measure(half[name], own[name]) for kind, own in sets.items()}, best
+            )
+            for name in vary
+        }
+        for measure, best in ((overlap_area, 1.0), (kullback_leibler, 0.0))
+    )
+    for name, rows, best in (("overlap", overlap, 1.0), ("divergence", divergence, 0.0)):
+        means = {
+            kind: float(np.mean([row[kind] for row in rows.values()])) for kind in sets
+        }
+        scores[f"mean_{name}"] = compare_sets(means, best)
+    judge = train_judge(train.roll, shape, params.seed)
+    judged = judge(test.roll)
+    seen = {kind: judge(roll) for kind, roll in passages.items()} | {"real": judged[other]}
+    scores["frechet_distance"] = compare_sets(
+        {kind: frechet_distance(judged[reference], own) for kind, own in seen.items()}, 0.0
+    )
+    given, _ = from_samples(harmonized, grid, grid.steps)
     metrics.write_json(
         ScoreComposerMetrics(
-            scores=compare(values),
-            passages={kind: len(roll.pitches) for kind, roll in rolls.items()},
-            distinct_bars=len(set(composed_bars)) / len(composed_bars),
-            bars_seen_in_training=float(np.mean([b in train_bars for b in composed_bars])),
+            passages={"real": len(test.minor), **{k: len(r.pitches) for k, r in passages.items()}},
+            bars=grid.bars,
+            pieces=len(minor),
+            piece_bars=piece_bars,
+            scores=scores,
+            overlap=overlap,
+            divergence=divergence,
+            novelty={
+                kind: {
+                    "bars_seen": novelty.seen_share(roll, train.roll, grid.steps_per_bar),
+                    "passages_seen": novelty.seen_share(roll, train.roll, grid.steps),
+                    "longest_run": novelty.longest_run(roll, train.roll),
+                    "distinct_bars": novelty.distinct_share(roll, grid),
+                }
+                for kind, roll in {"real": test.roll, **passages}.items()
+            },
+            harmonized=mean_harmony(described["composer"], features(given, grid)),
+            melodies_returned=_returned(given, test.roll) if grid.parts > 1 else None,
         )
     )
+
+
+def _returned(given: Roll, real: Roll) -> float:
+    """Return the share of passages whose highest part is the real one, note for note."""
+    if len(given.pitches) != len(real.pitches):
+        return 0.0
+    same = (given.pitches[:, 0] == real.pitches[:, 0]) & (given.onsets[:, 0] == real.onsets[:, 0])
+    return float(same.all(axis=1).mean())

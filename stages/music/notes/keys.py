@@ -1,8 +1,9 @@
 """The key of a piece, from its notes."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
+from pydantic import Field
 
 from stages.music.sources.piece import Note
 
@@ -21,6 +22,12 @@ _KEYS = np.array([np.roll(profile, tonic) for profile in _PROFILES for tonic in 
 _LAST_BASS = 0.1
 
 
+_LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_SIGNS = {"": 0, "#": 1, "b": -1}
+# The name of a key, such as "F# minor".
+KeyName = Annotated[str, Field(pattern="^[A-G][#b]? (major|minor)$")]
+
+
 class Key(NamedTuple):
     """A key.
 
@@ -31,6 +38,12 @@ class Key(NamedTuple):
 
     tonic_pitch_class: int
     mode: str
+
+    @classmethod
+    def named(cls, name: str) -> "Key":
+        """Return the key that has a name, such as "F# minor"."""
+        tonic, mode = name.split()
+        return cls((_LETTERS[tonic[0]] + _SIGNS[tonic[1:]]) % 12, mode)
 
 
 def find_key(notes: list[Note]) -> Key:

@@ -14,6 +14,7 @@ import pandas as pd
 from stages.music.sources.piece import Metre
 
 VELOCITY = 80  # of composed notes
+CHURCH_ORGAN = 19  # General MIDI program that plays them, counted from 0
 MAX_DIVISION = 32_767  # ticks of a quarter note
 ROUND_DIVISION = 20_160  # 64ths, triplets, quintuplets and septuplets are whole ticks
 MAX_TEMPO_US = 0xFFFFFF  # microseconds of a quarter note

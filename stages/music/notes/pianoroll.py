@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from stages.music.notes.keys import Key, transposition
 
@@ -160,6 +161,32 @@ def to_notes(roll: Roll, steps_per_beat: int) -> pd.DataFrame:
     }
     # Without rows, pandas could not infer the types.
     return pd.DataFrame(rows, columns=list(types)).astype(types)
+
+
+def to_samples(roll: Roll, minor: np.ndarray, steps_per_beat: int) -> pa.Table:
+    """Return passages as the table `samples`.
+
+    Args:
+        roll: the passages
+        minor: whether each is in minor, (passages,)
+        steps_per_beat: steps in a quarter note
+    """
+    notes = to_notes(roll, steps_per_beat)
+    notes.insert(1, "minor", minor[notes["passage"]])
+    return pa.Table.from_pandas(notes, preserve_index=False)
+
+
+def from_samples(samples: pd.DataFrame, grid: Grid, n_steps: int) -> tuple[Roll, np.ndarray]:
+    """Return the passages in the table `samples`, and whether each is in minor.
+
+    Passages without a note are left out.
+    """
+    rolls, minor = [], []
+    for _, own in samples.groupby("passage"):
+        rolls.append(from_notes(own, grid.parts, n_steps, grid.steps_per_beat))
+        minor.append(own["minor"].iloc[0])
+    pitches, onsets = zip(*rolls, strict=True)
+    return Roll(np.concatenate(pitches), np.concatenate(onsets)), np.array(minor)
 
 
 def read_piece(notes: pd.DataFrame, piece: object, grid: Grid) -> Roll:
