@@ -604,29 +604,86 @@ def write_music() -> None:
     from stages.music import contracts
 
     folder = DATA / "music"
-    notes = {
-        "part": ["soprano", "bass"], "onset_beats": [0.0, 1.0], "duration_beats": 1.0,
-        "pitch_midi": [72, 48],
+    written = {
+        "part": [1, 2], "onset_beats": [0.0, 1.0], "duration_beats": 1.0, "pitch_midi": [72, 48],
     }  # fmt: skip
-    write_table(folder / "composition.parquet", contracts.COMPOSITION, notes)
-    with wave.open(str(folder / "composition.wav"), "wb") as wav:
-        wav.setparams((1, 2, 8000, 0, "NONE", ""))
-        wav.writeframes((np.sin(np.arange(16_000) * 0.3) * 9000).astype("<i2").tobytes())
-    (folder / "composition.mid").write_bytes(b"MThd")
-    row = {"real": 0.9, "composer": 0.8, "random": 0.5, "nearer": "composer"}
+    for name in ("composition", "harmonization"):
+        write_table(folder / f"{name}.parquet", contracts.COMPOSITION, written)
+        with wave.open(str(folder / f"{name}.wav"), "wb") as wav:
+            wav.setparams((1, 2, 8000, 0, "NONE", ""))
+            wav.writeframes((np.sin(np.arange(16_000) * 0.3) * 9000).astype("<i2").tobytes())
+        (folder / f"{name}.mid").write_bytes(b"MThd")
+    write_table(folder / "progress.parquet", contracts.PROGRESS, {"percent": [1, 100], **written})
+    write_table(
+        folder / "notes.parquet",
+        contracts.NOTES,
+        {
+            "piece_id": ["a", "a", "b"], "split": ["test", "test", "train"], "track": 1,
+            "part": [1, 2, 1], "channel": 0, "program": 0, "is_drum": False,
+            "onset_beats": [0.0, 1.0, 0.0], "duration_beats": 1.0,
+            "onset_seconds": [0.0, 0.5, 0.0], "duration_seconds": 0.5,
+            "pitch_midi": [72, 48, 60], "velocity": 80,
+        },
+    )  # fmt: skip
+    write_table(
+        folder / "pieces.parquet",
+        contracts.PIECES,
+        {
+            "piece_id": ["a", "b"], "split": ["test", "train"], "title": ["Hymn", "Air"],
+            "source": ["a.mid", "b.mid"], "licence": "CC0", "tonic_pitch_class": [0, 9],
+            "mode": ["major", "minor"], "metre": ["4/4", "3/4"], "metre_changes": False,
+            "beats_per_bar": [4.0, 3.0], "pickup_beats": 0.0, "tempo_bpm": 120.0,
+            "length_beats": [2.0, 1.0], "length_seconds": [1.0, 0.5], "parts": [2, 1],
+            "repairs": "",
+        },
+    )  # fmt: skip
+    nearer = {"markov_parts": "composer", "markov_chords": "tie", "random": "composer"}
+    row = {
+        "real": 0.9, "composer": 0.8, "markov_parts": 0.6, "markov_chords": 0.7, "random": 0.5,
+        "nearer": nearer,
+    }  # fmt: skip
+    seen = {"bars_seen": 0.01, "passages_seen": 0.0, "longest_run": 7, "distinct_bars": 1.0}
+    kinds = ("real", "composer", "markov_parts", "markov_chords", "random")
     write_metrics(
         METRICS / "score_composer.json",
         ScoreComposerMetrics(
-            scores={"consonance": row, "polyphony": row | {"nearer": "tie"}},
-            passages={"real": 5, "composer": 6, "random": 6},
-            distinct_bars=1.0,
-            bars_seen_in_training=0.0,
+            passages=dict.fromkeys(kinds, 6),
+            bars=4,
+            pieces=5,
+            piece_bars=16,
+            scores={
+                "consonance": row | {"composer_interval": (0.7, 0.85)},
+                "parallels": row | {"nearer": nearer | {"random": "baseline"}},
+            },
+            overlap={"consonance": row},
+            divergence={"consonance": row},
+            novelty=dict.fromkeys(kinds, seen),
+            harmonized={
+                "consonance": {"composer": 0.8, "harmonized": 0.79},
+                "crossings": {"composer": 0.01, "harmonized": 0.02},
+            },
+            melodies_returned=1.0,
         ),
     )
     write_metrics(
         METRICS / "collect_notes.json",
-        CollectNotesMetrics(pieces={"total": 10, "train": 8}, notes=99, dropped={"duplicate": 1}),
-    )
-    losses = ["generator_loss", "discriminator_loss", "wasserstein_distance"]
-    curve = {"round": [1, 2], **{name: [0.5, 0.25] for name in losses}}
+        CollectNotesMetrics(
+            collection={
+                "name": "mine", "title": "My music", "licence": "CC0", "homepage": None,
+            },
+            files=3,
+            pieces={"total": 2, "train": 1, "validation": 0, "test": 1},
+            notes=3,
+            dropped={"duplicate": 1},
+            refused={"not_midi": 1},
+            repaired={"zero_tempo": {"files": 1, "cases": 2}},
+            left_out={".txt": 4},
+            examples=["a.mid: <not MIDI>"],
+        ),
+    )  # fmt: skip
+    curve = {
+        "round": [1, 2], "likelihood_loss": [2.0, 1.0], "validation_loss": [2.0, 1.5],
+        "overlap": [0.5, 0.75], "generator_loss": [np.nan, 0.7], "critic_loss": [np.nan, 1.3],
+        "critic_distance": [np.nan, 0.1],
+    }  # fmt: skip
     write_curve(CURVES / "train_composer.csv", curve)

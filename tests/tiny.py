@@ -59,10 +59,17 @@ TINY = {
     "clustering.trace_kmeans.bootstrap_samples": 50,
     "clustering.mine_rules.skip_words": 20,
     "clustering.mine_rules.min_support": 0.01,
-    "music.train_composer.channels": 16,
+    "music.train_composer.hidden_size": 16,
     "music.train_composer.rounds": 20,
-    "music.train_composer.rounds_per_checkpoint": 5,
+    "music.train_composer.rounds_per_checkpoint": 10,
+    "music.train_composer.critic_batch_size": 4,
+    "music.train_composer.validation_passages": 10,
     "music.compose.samples": 20,
+    "music.compose.pieces": 4,
+    "music.compose.bars": 6,
+    "music.compose.drafts": 2,
+    "music.harmonize.drafts": 2,
+    "music.score_composer.bootstrap_samples": 50,
 }
 
 

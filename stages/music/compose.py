@@ -73,7 +73,8 @@ def main(
     # Most pieces of the training close with a note of this length.
     closing = int(np.bincount(known.closing_steps).argmax())
     minor = np.arange(params.pieces) % 2 == 1
-    written = write(generator, critic, plan(shape, minor, params.bars, closing), *how)
+    told = plan(shape, minor, params.bars, closing)
+    written = write(generator, critic, told, *how, minor)
     compositions.write(to_samples(written, minor, grid.steps_per_beat))
 
     key = Key.named(params.key)

@@ -142,9 +142,10 @@ def harmonize(
     roll = from_notes(moved, grid.parts, n_bars * grid.steps_per_bar, grid.steps_per_beat)
     last = moved["onset_beats"].max()
     closing = round((n_bars * grid.beats_per_bar - last) * grid.steps_per_beat)
+    minor = np.array([melody.key.mode == "minor"])
     told = conditions(
         generator.shape,
-        np.array([melody.key.mode == "minor"]),
+        minor,
         np.array([-1 if lead else 0]),
         np.array([0]),
         np.array([closing]),
@@ -152,7 +153,8 @@ def harmonize(
     )
     random = torch.Generator().manual_seed(params.seed)
     given = encode(roll, generator.shape)[:, 0]
-    written = write(generator, critic, told, params.temperature, params.drafts, random, given)
+    how = (params.temperature, params.drafts, random)
+    written = write(generator, critic, told, *how, minor, given)
     below = to_notes(written, grid.steps_per_beat)
     below = below[(below["part"] > 1) & (below["onset_beats"] >= lead)]
     below = below.assign(
@@ -215,7 +217,10 @@ def main(
     )
     written = decode(choices, shape)
     # The melody as it was given: its pitches may lie beyond the range of the training.
-    written.pitches[:, 0], written.onsets[:, 0] = held_out.roll.pitches[:, 0], held_out.roll.onsets[:, 0]
+    written.pitches[:, 0], written.onsets[:, 0] = (
+        held_out.roll.pitches[:, 0],
+        held_out.roll.onsets[:, 0],
+    )
     harmonizations.write(to_samples(written, held_out.minor, grid.steps_per_beat))
     if params.melody is None:
         melody = held_out_melody(note_rows, test, grid)

@@ -17,11 +17,12 @@ from stages.core.params import Params
 from stages.core.products import use_openblas
 from stages.metrics.score_composer import BASELINES, ScoreComposerMetrics
 from stages.music.composer.weights import read_shape
+from stages.music.notes.keys import tonics_of
 from stages.music.notes.pianoroll import (
-    REST,
     Grid,
     Passages,
     Roll,
+    ends_on,
     fitting,
     from_samples,
     read_passages,
@@ -31,8 +32,6 @@ from stages.music.scores import baselines, novelty
 from stages.music.scores.distributions import kullback_leibler, overlap_area
 from stages.music.scores.features import features
 from stages.music.scores.frechet import frechet_distance, train_judge
-
-TONICS = {False: 0, True: 9}  # C major and A minor
 
 
 class ScoreComposerParams(Params):
@@ -52,23 +51,14 @@ def halves(passages: Passages) -> tuple[np.ndarray, np.ndarray]:
     return first, ~first
 
 
-def cadences(roll: Roll, minor: np.ndarray) -> np.ndarray:
-    """Return whether each piece ends on the tonic in its lowest part, (pieces,)."""
-    tonics = np.where(minor, TONICS[True], TONICS[False])
-    bass = roll.pitches[:, -1]  # (pieces, steps)
-    sounding = bass != REST
-    last = bass.shape[1] - 1 - sounding[:, ::-1].argmax(axis=1)
-    pitch = bass[np.arange(len(bass)), last]
-    return sounding.any(axis=1) & (pitch % 12 == tonics)
-
-
 def real_cadences(notes: pd.DataFrame, pieces: pd.DataFrame, grid: Grid) -> np.ndarray:
     """Return whether each piece that fits the grid ends on the tonic, (pieces,)."""
     of_piece = dict(list(notes.groupby("piece_id", sort=False)))
     return np.array(
         [
-            cadences(
-                read_piece(of_piece[piece.piece_id], piece, grid), np.array([piece.mode == "minor"])
+            ends_on(
+                read_piece(of_piece[piece.piece_id], piece, grid),
+                tonics_of(np.array([piece.mode == "minor"])),
             )[0]
             for piece in fitting(pieces, grid).itertuples()
         ]
@@ -111,9 +101,7 @@ def _nearer(low: float, high: float) -> str:
 def compare_sets(values: Mapping[str, float], best: float) -> dict[str, Any]:
     """Return a score of whole sets, whose `best` value real music itself need not reach."""
     away = {kind: abs(value - best) for kind, value in values.items()}
-    nearer = {
-        kind: _nearer(*[away[kind] - away["composer"]] * 2) for kind in BASELINES
-    }
+    nearer = {kind: _nearer(*[away[kind] - away["composer"]] * 2) for kind in BASELINES}
     return {**values, "nearer": nearer}
 
 
@@ -166,9 +154,7 @@ def main(
         return {
             "markov_parts": baselines.markov_parts(train.roll, n, steps, params.seed),
             "markov_chords": baselines.markov_chords(train.roll, n, steps, params.seed),
-            "random": baselines.random_notes(
-                train.roll, n, steps, grid.steps_per_bar, params.seed
-            ),
+            "random": baselines.random_notes(train.roll, n, steps, grid.steps_per_bar, params.seed),
         }
 
     passages = {"composer": composed, **simple(len(composed.pitches), grid.steps)}
@@ -183,10 +169,11 @@ def main(
         )
         for name, real in of_test.items()
     }
-    ends = {kind: cadences(roll, minor) for kind, roll in simple(len(minor), piece_steps).items()}
+    tonics = tonics_of(minor)
+    ends = {kind: ends_on(roll, tonics) for kind, roll in simple(len(minor), piece_steps).items()}
     real_ends = real_cadences(note_rows, piece_rows[piece_rows["split"] == "test"], grid)
     scores["ends_on_tonic"] = compare(
-        {"real": real_ends, "composer": cadences(whole, minor), **ends},
+        {"real": real_ends, "composer": ends_on(whole, tonics), **ends},
         np.arange(len(real_ends)),
         *resampling,
     )
@@ -205,9 +192,7 @@ def main(
         for measure, best in ((overlap_area, 1.0), (kullback_leibler, 0.0))
     )
     for name, rows, best in (("overlap", overlap, 1.0), ("divergence", divergence, 0.0)):
-        means = {
-            kind: float(np.mean([row[kind] for row in rows.values()])) for kind in sets
-        }
+        means = {kind: float(np.mean([row[kind] for row in rows.values()])) for kind in sets}
         scores[f"mean_{name}"] = compare_sets(means, best)
     judge = train_judge(train.roll, shape, params.seed)
     judged = judge(test.roll)

@@ -9,62 +9,23 @@ from stages.core.command import Input, command
 from stages.core.metrics import read_metrics
 from stages.core.outputs import Output
 from stages.metrics.collect_notes import CollectNotesMetrics
-from stages.metrics.score_composer import Comparison, ScoreComposerMetrics
+from stages.metrics.score_composer import ScoreComposerMetrics
+from stages.report.music.collection import collection_section, player_notes
+from stages.report.music.scores import scores_section, verdict
 from stages.report.page.charts import curves, piano_roll
 from stages.report.page.content import (
     Audio,
     Block,
     Chart,
+    NotePlayer,
     Page,
     Section,
-    Table,
-    Text,
     number,
-    percent,
 )
 from stages.report.page.html import write_page
 from stages.report.page.inputs import read_csv, read_table
 
-REASONS = {
-    "not_four_parts": "not for soprano, alto, tenor and bass alone",
-    "changing_time_signature": "changes its time signature",
-    "duplicate": "the same notes as an earlier one",
-}
-SCORES = {
-    "pitch_class_distance": "distance of pitch-class histograms",
-    "in_key_share": "notes in the key",
-    "empty_bar_share": "empty bars of a part",
-    "consonance": "consonant intervals",
-    "polyphony": "pitches sounding at once",
-    "notes_per_bar": "notes in a bar, all parts together",
-}
-
-
-def music_page(
-    collected: CollectNotesMetrics,
-    scored: ScoreComposerMetrics,
-    piece: pd.DataFrame,
-    audio: Audio,
-    curve: pd.DataFrame,
-) -> Page:
-    """Return the page.
-
-    Args:
-        collected: metrics of `collect_notes`.
-        scored: metrics of `score_composer`.
-        piece: notes of the table `composition`.
-        audio: the same piece as sound and as MIDI.
-        curve: training curve of the composer.
-    """
-    return Page(
-        "music",
-        _verdict(scored.scores),
-        [
-            Section("A piece", ["compose"], [audio, _piano_roll(piece)]),
-            Section("Scores", ["score_composer"], _scores(scored, collected)),
-            Section("Training", ["train_composer"], [_training(curve)]),
-        ],
-    )
+PROGRESS_BPM = 96
 
 
 @command
@@ -72,93 +33,114 @@ def main(
     *,
     collect_notes_metrics: Input,
     score_composer_metrics: Input,
-    composition: Input,
-    mid: Input,
-    wav: Input,
     train_composer_curve: Input,
+    notes: Input,
+    pieces: Input,
+    progress: Input,
+    composition: Input,
+    mid_composition: Input,
+    wav_composition: Input,
+    harmonization: Input,
+    mid_harmonization: Input,
+    wav_harmonization: Input,
     page: Output,
     headline: Output,
 ) -> None:
     """Render the page of the music room, which plays the composed piece."""
-    piece = read_table(composition)
-    audio = Audio(
-        f"{number(len(piece))} notes for four voices, drawn from the generator and played on "
-        "an organ of the soundfont that ships with pretty_midi.",
-        _data_url("audio/wav", wav),
-        _data_url("audio/midi", mid),
-    )
-    content = music_page(
-        read_metrics(collect_notes_metrics, CollectNotesMetrics),
-        read_metrics(score_composer_metrics, ScoreComposerMetrics),
-        piece,
-        audio,
-        read_csv(train_composer_curve),
+    scored = read_metrics(score_composer_metrics, ScoreComposerMetrics)
+    collected = read_metrics(collect_notes_metrics, CollectNotesMetrics)
+    composed, harmonized = read_table(composition), read_table(harmonization)
+    parts = composed["part"].nunique()
+    content = Page(
+        "music",
+        verdict(scored),
+        [
+            Section(
+                "A piece",
+                ["compose"],
+                _heard(
+                    composed,
+                    f"{number(len(composed))} notes in {parts} parts, written by the composer and "
+                    "played on an organ of the soundfont that ships with pretty_midi.",
+                    mid_composition,
+                    wav_composition,
+                ),
+            ),
+            Section(
+                "A harmonized melody",
+                ["harmonize"],
+                _heard(
+                    harmonized,
+                    f"A given melody of {number(int((harmonized['part'] == 1).sum()))} notes (part "
+                    "1), with parts of the composer below it.",
+                    mid_harmonization,
+                    wav_harmonization,
+                ),
+            ),
+            scores_section(scored),
+            Section(
+                "What it learned",
+                ["train_composer"],
+                [_progress(read_table(progress)), *_training(read_csv(train_composer_curve))],
+            ),
+            collection_section(collected, read_table(pieces), read_table(notes)),
+        ],
     )
     write_page(content, page, headline)
 
 
-def _verdict(scores: dict[str, Comparison]) -> str:
-    nearer = [row.nearer for row in scores.values()]
-    verdict = (
-        f"On {nearer.count('composer')} of {len(scores)} scores the composer's passages are closer "
-        "to held-out chorales than random notes are."
-    )
-    beaten = [SCORES[name] for name, row in scores.items() if row.nearer == "random"]
-    return f"{verdict} Random notes beat it on: {', '.join(beaten)}." if beaten else verdict
-
-
-def _piano_roll(piece: pd.DataFrame) -> Chart:
+def _heard(piece: pd.DataFrame, caption: str, mid: Path, wav: Path) -> list[Block]:
     beats = (piece["onset_beats"] + piece["duration_beats"]).max()
-    return Chart(
-        f"The same piece as a piano roll: {number(float(beats), 0)} beats, from pitch "
-        f"{piece['pitch_midi'].min()} to {piece['pitch_midi'].max()}.",
-        piano_roll(piece, "Piano roll of the composed piece, a colour for each part."),
-    )
-
-
-def _scores(scored: ScoreComposerMetrics, collected: CollectNotesMetrics) -> list[Block]:
-    rows = [
-        [
-            SCORES[name],
-            *map(number, (row.real, row.composer, row.random)),
-            row.nearer,
-        ]
-        for name, row in scored.scores.items()
-    ]
-    passages = scored.passages
     return [
-        Table(
-            f"{number(passages['composer'])} composed passages beside "
-            f"{number(passages['real'])} of held-out chorales and "
-            f"{number(passages['random'])} of random notes. The last column says whether composed "
-            "passages or random notes are nearer to real ones. The scores have no intervals.",
-            ["score", "real", "composer", "random", "nearer to real"],
-            rows,
-        ),
-        Text(
-            f"The composer learned from {number(collected.pieces['train'])} of "
-            f"{number(collected.pieces['total'])} chorales, moved to C major or A minor. "
-            f"{percent(scored.distinct_bars)} of its bars are different from each other, and "
-            f"{percent(scored.bars_seen_in_training)} occur in the chorales that it learned from."
-        ),
-        Table(
-            "Chorales of music21 that were not used, and why.",
-            ["reason", "chorales"],
-            [[REASONS[reason], number(n)] for reason, n in collected.dropped.items()],
+        Audio(caption, _data_url("audio/wav", wav), _data_url("audio/midi", mid), mid.name),
+        Chart(
+            f"The same piece as a piano roll: {number(float(beats), 0)} quarter notes, from pitch "
+            f"{piece['pitch_midi'].min()} to {piece['pitch_midi'].max()}.",
+            piano_roll(piece, "Piano roll of the piece, a colour for each part."),
         ),
     ]
 
 
-def _training(curve: pd.DataFrame) -> Chart:
-    rows = curve.melt("round", ["generator_loss", "discriminator_loss"], "series", "loss")
-    rows = rows.assign(series=rows["series"].str.replace("_loss", ""), loss=rows["loss"].round(4))
-    last = curve.iloc[-1]
-    return Chart(
-        f"Losses of both networks over {number(int(last['round']))} rounds: the discriminator "
-        f"ends {number(float(last['wasserstein_distance']), 2)} apart on real and composed ones "
-        f"(its distance was {number(float(curve['wasserstein_distance'].max()), 2)} at most).",
-        curves(rows, "round", "loss", "Losses of generator and discriminator over rounds."),
+def _progress(notes: pd.DataFrame) -> NotePlayer:
+    seconds = 60 / PROGRESS_BPM
+    timed = notes.assign(
+        onset_seconds=notes["onset_beats"] * seconds,
+        duration_seconds=notes["duration_beats"] * seconds,
     )
+    heard = [
+        (f"after {percent} % of the steps", player_notes(own))
+        for percent, own in timed.groupby("percent")
+    ]
+    return NotePlayer(
+        "The same passage as the composer wrote it at different times of its training.", heard
+    )
+
+
+def _training(curve: pd.DataFrame) -> list[Block]:
+    best = curve.loc[curve["overlap"].idxmax()]
+    names = {"likelihood_loss": "training", "validation_loss": "validation"}
+    rows = curve.melt("round", list(names), "series", "nats").replace({"series": names})
+    likelihood = Chart(
+        "Mean negative log-likelihood of a note of real music in nats, for each part and step. The "
+        f"checkpoint of round {number(int(best['round']))} of {number(int(curve['round'].max()))} "
+        f"is kept: its passages overlap most with those of the validation split, by "
+        f"{number(float(best['overlap']), 3)}.",
+        curves(rows.round(4), "round", "nats", "Losses of training and validation over rounds."),
+    )
+    joined = curve.dropna(subset=["critic_loss"]) if "critic_loss" in curve else curve.head(0)
+    if joined.empty:
+        return [likelihood]
+    losses = {"generator_loss": "generator", "critic_loss": "critic"}
+    rows = joined.melt("round", list(losses), "series", "loss").replace({"series": losses})
+    apart = float(joined["critic_distance"].iloc[-1])
+    return [
+        likelihood,
+        Chart(
+            f"Losses of generator and critic from round {number(int(joined['round'].iloc[0]))} on: "
+            f"at the end the critic scores real passages {number(apart, 2)} above composed ones.",
+            curves(rows.round(4), "round", "loss", "Losses of generator and critic over rounds."),
+        ),
+    ]
 
 
 def _data_url(kind: str, path: Path) -> str:

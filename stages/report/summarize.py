@@ -91,6 +91,6 @@ def main(
         "chords": chords.nats_per_frame["test"],
         "longest_gap": max(gaps, default=0),
         "clusters": read_metrics(compare_clusters_metrics, CompareClustersMetrics).test,
-        "composer": sum(score.nearer == "composer" for score in composed),
+        "composer": sum(score.nearer["markov_chords"] == "composer" for score in composed),
     }
     summary.write_json({task: score for task, score in scores.items() if score is not None})

@@ -149,8 +149,9 @@ def place(tmp_path_factory):
     commit(project)
     shutil.copy(place / "shared/data/imdb_sample.csv", project / "data/raw")
 
-    from stages.music import collect_notes
     from stages.music.notes.chorales import chorale_files
+
+    from stages.music import collect_notes
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(collect_notes, "chorale_files", lambda: chorale_files()[40:60])

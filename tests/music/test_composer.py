@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
+from stages.music.notes.chorales import chorale_files
 
 from stages.core.checkpoint import Checkpoint
 from stages.core.errors import StageError
@@ -19,7 +20,6 @@ from stages.music.composer.networks import (
     encode,
 )
 from stages.music.contracts import PARTS
-from stages.music.notes.chorales import chorale_files
 from stages.music.notes.pianoroll import REST, Roll
 
 SHAPE = Shape(

@@ -6,17 +6,55 @@ from page_inputs import content
 
 def test_the_page_plays_and_scores_a_piece(inputs):
     page = content("render_music")
-    assert page.summary.startswith("On 1 of 2 scores the composer's passages are closer")
-    piece, scores, training = page.sections
-    audio, roll = piece.blocks
-    wav = base64.b64decode(audio.wav.removeprefix("data:audio/wav;base64,"))
-    assert wav == Path("data/music/composition.wav").read_bytes()
-    assert base64.b64decode(audio.midi.split(",")[1]) == b"MThd"
-    assert "2 beats, from pitch 48 to 72" in roll.caption
-    assert scores.blocks[0].rows == [
-        ["consonant intervals", "0.900", "0.800", "0.500", "composer"],
-        ["pitches sounding at once", "0.900", "0.800", "0.500", "tie"],
+    assert page.summary == (
+        "The composer is nearer to held-out music than simple methods on 2 of 2 against a Markov "
+        "chain for each part (0 tied, 0 lost), 0 of 2 against a Markov chain over chords (2 tied, "
+        "0 lost), 1 of 2 against random notes (0 tied, 1 lost)."
+    )
+    piece, harmonized, scores, learned, _ = page.sections
+    for section, name in ((piece, "composition"), (harmonized, "harmonization")):
+        audio, roll = section.blocks
+        wav = base64.b64decode(audio.wav.removeprefix("data:audio/wav;base64,"))
+        assert wav == Path(f"data/music/{name}.wav").read_bytes()
+        assert base64.b64decode(audio.midi.split(",")[1]) == b"MThd"
+        assert audio.name == f"{name}.mid"
+        assert "2 quarter notes, from pitch 48 to 72" in roll.caption
+    table, lost, overlap, divergence, novelty, given = scores.blocks
+    assert table.rows[0] == [
+        "consonant intervals", "0.900", "0.800 (0.700 to 0.850)", "0.600", "0.700", "0.500",
+        "composer · tie · composer",
+    ]  # fmt: skip
+    assert "Random notes beat it on: parallel fifths and octaves." in lost.text
+    assert overlap.rows == divergence.rows
+    assert novelty.rows[0] == ["real", "1.0%", "0.0%", "7", "100.0%"]
+    assert "100.0% come back note for note, more than 10% from free" in given.caption
+    assert "on: crossed voices." in given.caption
+    heard, likelihood, losses = learned.blocks
+    assert [label for label, _ in heard.pieces] == [
+        "after 1 % of the steps",
+        "after 100 % of the steps",
     ]
-    assert "from 8 of 10 chorales" in scores.blocks[1].text
-    assert scores.blocks[2].rows == [["the same notes as an earlier one", "1"]]
-    assert "over 2 rounds" in training.blocks[0].caption
+    assert "The checkpoint of round 2 of 2 is kept" in likelihood.caption
+    assert "from round 2 on: at the end the critic scores real passages 0.10" in losses.caption
+
+
+def test_the_collection_is_described_and_can_be_heard(inputs):
+    about, faults, examples, keys, metres, ranges, lengths, player = (
+        content("render_music").sections[-1].blocks
+    )
+    assert about.text.startswith("My music: 2 pieces with 3 notes from 3 files.")
+    assert faults.rows == [
+        ["repaired", "zero tempo", "1 file", "2"],
+        ["refused", "not midi", "1 file", "–"],
+        ["dropped", "the same notes as an earlier piece, in any key and tempo", "1 piece", "–"],
+        ["left out", ".txt is not a file of notes", "4 files", "–"],
+    ]
+    assert "&lt;not MIDI&gt;" in examples.html
+    assert "A minor is the most frequent, and 1 of 2 pieces are in minor" in keys.caption
+    assert "most pieces begin in 3/4" in metres.caption
+    assert "2 parts" in ranges.caption
+    assert lengths.rows[1] == ["quarter notes", "1", "1", "2", "2", "2"]
+    assert player.pieces == [
+        ("Hymn (test)", [(1, 0, 500, 72), (2, 500, 500, 48)]),
+        ("Air (train)", [(1, 0, 500, 60)]),
+    ]

@@ -6,7 +6,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from stages.music.composer.networks import Critic, Generator, Shape, conditions, decode, phrase_ends
-from stages.music.notes.pianoroll import Passages, Roll
+from stages.music.notes.keys import tonics_of
+from stages.music.notes.pianoroll import Passages, Roll, ends_on
+
+# Added to the score of a draft that ends on the tonic; far more than scores differ.
+_PREFERENCE = 100.0
 
 
 def told_of(passages: Passages, shape: Shape) -> Tensor:
@@ -31,6 +35,7 @@ def draw(
     random: torch.Generator,
     before: Tensor | None = None,
     melody: Tensor | None = None,
+    tonics: Tensor | None = None,
 ) -> Tensor:
     """Return choices, (batch, parts, steps): of some drafts each, the critic chooses one.
 
@@ -48,6 +53,8 @@ def draw(
         random: source of the draws
         before: choices of the first steps, (batch, parts, steps before)
         melody: choices of the highest part at all steps, (batch, steps)
+        tonics: pitch class that the lowest part should end on, (batch,): drafts that do are
+            preferred to those that do not
     """
 
     def repeated(tensor: Tensor | None) -> Tensor | None:
@@ -64,6 +71,9 @@ def draw(
     own = functional.one_hot(choices[:, :, -steps:], generator.shape.choices).float()
     with torch.no_grad():
         scores = critic(own, many[:, :, -steps:]).view(-1, drafts)
+    if tonics is not None:
+        ends = ends_on(decode(choices, generator.shape), repeated(tonics).numpy())
+        scores = scores + _PREFERENCE * torch.from_numpy(ends).view(-1, drafts)
     chosen = torch.multinomial(scores.softmax(1), 1, generator=random)[:, 0]
     return choices[torch.arange(len(told)) * drafts + chosen]
 
@@ -75,12 +85,14 @@ def write(
     temperature: float,
     drafts: int,
     random: torch.Generator,
+    minor: np.ndarray,
     melody: Tensor | None = None,
 ) -> Roll:
     """Return whole pieces, (pieces, parts, steps), passage by passage.
 
     Each passage is written on the last bars of the one before it. The last one overlaps with the
-    one before if the pieces are not a multiple of it.
+    one before if the pieces are not a multiple of it; of its drafts, those are preferred whose
+    lowest part ends on the tonic.
 
     Args:
         generator: writes the drafts
@@ -89,8 +101,10 @@ def write(
         temperature: as in `Generator.draw`
         drafts: drafts of each passage
         random: source of the draws
+        minor: whether each piece is in A minor and not in C major, (pieces,)
         melody: choices of the highest part at all steps, (pieces, steps)
     """
+    tonics = torch.from_numpy(tonics_of(minor))
     shape, total = generator.shape, told.shape[2]
     context = shape.context_bars * shape.grid.steps_per_bar
     done = torch.zeros(len(told), shape.grid.parts, 0, dtype=torch.long)
@@ -106,6 +120,7 @@ def write(
             random,
             done[:, :, first:],
             None if melody is None else melody[:, first:stop],
+            tonics if stop == total else None,
         )
         done = torch.cat([done, passage[:, :, written - first :]], dim=2)
     return decode(done, shape)
@@ -113,7 +128,6 @@ def write(
 
 def plan(shape: Shape, minor: np.ndarray, bars: int, closing_steps: int) -> Tensor:
     """Return the conditions of pieces of some bars, in which each passage ends a phrase.
-
 
     Args:
         shape: sizes of the networks

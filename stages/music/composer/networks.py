@@ -135,9 +135,7 @@ def conditions(
     )
     # Told apart by mode, because the two have different tonics.
     of_mode = [cadence & ~minor[:, None, None], cadence & minor[:, None, None]]
-    return torch.from_numpy(
-        np.concatenate([place, of_step, *of_mode], axis=1).astype(np.float32)
-    )
+    return torch.from_numpy(np.concatenate([place, of_step, *of_mode], axis=1).astype(np.float32))
 
 
 def rows_of_choices(shape: Shape) -> Tensor:
@@ -165,7 +163,9 @@ class Intervals(nn.Module):
         super().__init__()
         pitch = torch.arange(shape.choices - 1) % shape.pitches
         own, others = pitch + shape.lowest[part], pitch + shape.lowest[other]
-        interval = functional.pad((own[:, None] - others) % 12, (1, 0, 1, 0), value=12)  # 12: a rest
+        interval = functional.pad(
+            (own[:, None] - others) % 12, (1, 0, 1, 0), value=12
+        )  # 12: a rest
         motion = functional.pad((others[:, None] - others).sign() % 3, (1, 0, 1, 0))
         self.register_buffer("interval", interval, persistent=False)  # (choices, choices)
         self.register_buffer("motion", motion, persistent=False)  # of the other part

@@ -76,3 +76,8 @@ def find_key(notes: list[Note]) -> Key:
 def transposition(key: Key) -> int:
     """Return the semitones, from -6 to 5, that take a key to C major or A minor."""
     return (_TARGETS[key.mode] - key.tonic_pitch_class + 6) % 12 - 6
+
+
+def tonics_of(minor: np.ndarray) -> np.ndarray:
+    """Return the pitch class of the tonic of music moved to C major or A minor, (pieces,)."""
+    return np.where(minor, _TARGETS["minor"], _TARGETS["major"])

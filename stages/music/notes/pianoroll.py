@@ -189,6 +189,20 @@ def from_samples(samples: pd.DataFrame, grid: Grid, n_steps: int) -> tuple[Roll,
     return Roll(np.concatenate(pitches), np.concatenate(onsets)), np.array(minor)
 
 
+def ends_on(roll: Roll, tonics: np.ndarray) -> np.ndarray:
+    """Return whether the last note of each piece's lowest part is its tonic, (pieces,).
+
+    Args:
+        roll: whole pieces
+        tonics: pitch class of each tonic, (pieces,)
+    """
+    bass = roll.pitches[:, -1]  # (pieces, steps)
+    sounding = bass != REST
+    last = bass.shape[1] - 1 - sounding[:, ::-1].argmax(axis=1)
+    pitch = bass[np.arange(len(bass)), last]
+    return sounding.any(axis=1) & (pitch % 12 == tonics)
+
+
 def read_piece(notes: pd.DataFrame, piece: object, grid: Grid) -> Roll:
     """Return a whole piece as one passage of full bars, (1, parts, steps).
 

@@ -43,9 +43,7 @@ def kullback_leibler(reference: np.ndarray, other: np.ndarray) -> float:
     return float((within * np.log(within / between)).sum())
 
 
-def mean_overlap(
-    reference: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]
-) -> float:
+def mean_overlap(reference: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> float:
     """Return the mean overlap area over the features that vary in the first set.
 
     A feature that is the same for all of its passages has no distribution to compare.

@@ -22,7 +22,9 @@ _CIRCLES = ((1.0, 7 / 6), (1.0, 3 / 2), (0.5, 2 / 3))
 def features(roll: Roll, grid: Grid) -> dict[str, np.ndarray]:
     """Return numbers that describe each passage, by name, each (passages,).
 
-    Those that compare parts are left out if there is one part.
+    Qualified notes last two steps or more; MuseGAN counts three of its shorter steps. Parallels
+    are the share of simultaneous moves of two parts that keep a fifth or an octave. Features that
+    compare parts are left out if there is one part.
 
     Args:
         roll: passages of whole bars
@@ -37,12 +39,14 @@ def features(roll: Roll, grid: Grid) -> dict[str, np.ndarray]:
     lowest = np.where(sounds, pitches, 128).min(2)
     span = np.maximum(pitches.max(2) - lowest, 0)  # (passages, parts); 0 for a silent part
     classes = _pitch_classes(bars)
+    on_beat = np.arange(steps) % grid.steps_per_bar % grid.steps_per_beat == 0  # (steps,)
     own = {
         "empty_bars": (bars == REST).all(3).mean((1, 2)),
         "pitch_classes_per_bar": classes.sum(3).mean((1, 2)),
         "notes_per_bar": onsets.sum((1, 2)) / bars.shape[2],
         "note_length_beats": lengths.sum((1, 2)) / starts / grid.steps_per_beat,
         "qualified_notes": two_steps / starts,
+        "on_beat": (onsets & on_beat).sum((1, 2)) / starts,
         "in_key": (np.isin(pitches % 12, C_MAJOR) & sounds).sum((1, 2))
         / np.maximum(sounds.sum((1, 2)), 1),
         "range_semitones": span.mean(1),
@@ -68,7 +72,7 @@ def _pitch_classes(spans: np.ndarray) -> np.ndarray:
 
 
 def _between_parts(pitches: np.ndarray, grid: Grid) -> dict[str, np.ndarray]:
-    n, parts, steps = pitches.shape
+    parts = pitches.shape[1]
     ordered = np.sort(pitches, axis=1)
     different = (np.diff(ordered, axis=1, prepend=REST) != 0).sum(1)  # (passages, steps)
     pairs = [(pitches[:, a], pitches[:, b]) for a, b in itertools.combinations(range(parts), 2)]

@@ -39,7 +39,7 @@ class Judge(nn.Module):
 
 def shuffled(choices: Tensor, steps_per_bar: int) -> Tensor:
     """Return passages whose bars and parts come from different passages, each bar at its place."""
-    n, parts, steps = choices.shape
+    n, parts, _ = choices.shape
     bars = choices.unflatten(2, (-1, steps_per_bar))  # (passages, parts, bars, steps)
     order = torch.argsort(torch.rand(n, parts, bars.shape[2]), dim=0)
     index = order[..., None].expand_as(bars)

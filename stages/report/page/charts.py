@@ -8,10 +8,10 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from stages.report.page.content import COLOURS
+
 alt.data_transformers.disable_max_rows()
 
-# Colours that colour-blind people can tell apart (Okabe and Ito 2008).
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"]
 HEIGHT = 320
 
 
@@ -134,6 +134,33 @@ def histogram(rows: pd.DataFrame, title: str, description: str) -> dict[str, Any
     return drawn(marks, rows, description)
 
 
+def counted(rows: pd.DataFrame, name: str, of: str, description: str) -> dict[str, Any]:
+    """Return bars of the numbers `count` of each `value`, in the order of the rows."""
+    marks = (
+        alt.Chart(alt.Data(values=[], name="counts"))
+        .mark_bar(color=COLOURS[0])
+        .encode(
+            x=alt.X("value:N", sort=None, title=name),
+            y=alt.Y("count:Q", title=of),
+            tooltip=["value:N", "count:Q"],
+        )
+    )
+    return drawn(marks, rows, description)
+
+
+def spanned(rows: pd.DataFrame, title: str, description: str) -> dict[str, Any]:
+    """Return for each `part` a bar from `low` to `high` with a tick at `middle`."""
+    base = alt.Chart(alt.Data(values=[], name="ranges")).encode(
+        x=alt.X("part:N", sort=None, title=None),
+        tooltip=["part:N", "low:Q", "middle:Q", "high:Q", "notes:Q"],
+    )
+    bars = base.mark_bar(color=COLOURS[4], width=28).encode(
+        y=alt.Y("low:Q", title=title, scale=alt.Scale(zero=False)), y2="high:Q"
+    )
+    ticks = base.mark_tick(color=COLOURS[1], thickness=3, width=28).encode(y="middle:Q")
+    return drawn(bars + ticks, rows, description)
+
+
 def matrix(rows: pd.DataFrame, description: str) -> dict[str, Any]:
     """Return a confusion matrix, darker for a higher `count`: `truth` by `prediction`."""
     chart = alt.Chart(alt.Data(values=[], name="confusion"))
@@ -226,7 +253,8 @@ def piano_roll(notes: pd.DataFrame, description: str) -> dict[str, Any]:
         below=notes["pitch_midi"] - 0.42,
         above=notes["pitch_midi"] + 0.42,
     )
-    parts = ["soprano", "alto", "tenor", "bass"]
+    rows["part"] = "part " + rows["part"].astype(str)
+    parts = sorted(set(rows["part"]))
     bars = list(range(0, int(rows["end_beats"].max()) + 1, 4))
     chart = alt.Chart(alt.Data(values=[], name="notes"))
     marks = chart.mark_rect(stroke="white", strokeWidth=0.5).encode(

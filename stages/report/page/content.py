@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+# Colours that colour-blind people can tell apart (Okabe and Ito 2008).
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"]
 # In the order of the navigation.
 TITLES = {
     "index": "etude",
@@ -62,12 +64,39 @@ class Chart:
 
 @dataclass(frozen=True)
 class Audio:
-    """Sound and its notes, as data URLs."""
+    """Sound and its notes, as data URLs, and the name under which the notes are saved."""
 
     caption: str
     wav: str
     midi: str
+    name: str
     kind: str = field(default="audio", init=False)
+
+
+@dataclass(frozen=True)
+class NotePlayer:
+    """Pieces that the page draws as a piano-roll and plays from their notes.
+
+    Attributes:
+        caption: one sentence.
+        pieces: a label and notes for each; a note is its part, from 1, onset and duration in
+            milliseconds, and MIDI pitch.
+    """
+
+    caption: str
+    pieces: list[tuple[str, list[tuple[int, int, int, int]]]]
+    kind: str = field(default="player", init=False)
+
+    @property
+    def parts(self) -> int:
+        """Highest number of a part."""
+        return max(note[0] for _, notes in self.pieces for note in notes)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the script that plays needs."""
+        pieces = [{"label": label, "notes": notes} for label, notes in self.pieces]
+        return {"colours": COLOURS, "pieces": pieces}
 
 
 @dataclass(frozen=True)
@@ -79,7 +108,7 @@ class Details:
     kind: str = field(default="details", init=False)
 
 
-Block = Text | Quote | Table | Chart | Audio | Details
+Block = Text | Quote | Table | Chart | Audio | NotePlayer | Details
 
 
 @dataclass(frozen=True)
@@ -112,8 +141,16 @@ class Page:
     @property
     def has_charts(self) -> bool:
         """Whether the page needs the JavaScript that draws charts."""
+        return self._has(Chart)
+
+    @property
+    def has_players(self) -> bool:
+        """Whether the page needs the JavaScript that plays notes."""
+        return self._has(NotePlayer)
+
+    def _has(self, kind: type) -> bool:
         blocks: Iterable[Block] = (block for part in self.sections for block in part.blocks)
-        return any(isinstance(block, Chart) for block in blocks)
+        return any(isinstance(block, kind) for block in blocks)
 
 
 def number(value: Any, digits: int = 3) -> str:

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from stages.core.checkpoint import Checkpoint
 from stages.core.errors import StageError
+from stages.core.products import use_openblas
 from stages.core.progress import progress
 from stages.sequence.recurrent.cells import Recurrent, State, detach, tree_map
 from stages.sequence.recurrent.params import TrainingParams
-from stages.core.products import use_openblas
 
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
 
