@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import music21
+
 from stages.music.sources.musicxml import read_musicxml
 
 

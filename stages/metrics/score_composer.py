@@ -19,8 +19,8 @@ class Comparison(Metrics):
         markov_chords: score of one first-order Markov chain over the chords of all parts.
         random: score of random notes.
         nearer: by baseline, whether the composer or the baseline is nearer to real music; a `tie`
-            if the 95 % interval of the difference (bootstrap) contains 0. Scores without an interval
-            are compared as they are.
+            if the 95 % interval of the difference (bootstrap) contains 0. Scores without an
+            interval are compared as they are.
     """
 
     real: float
