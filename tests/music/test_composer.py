@@ -1,3 +1,4 @@
+import random
 from pathlib import Path
 
 import numpy as np
@@ -6,116 +7,282 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
-from stages.music.notes.chorales import chorale_files
+from music_files import midi
 
 from stages.core.checkpoint import Checkpoint
 from stages.core.errors import StageError
-from stages.music import collect_notes, compose, score_composer, train_composer
+from stages.music import collect_notes, compose, harmonize, score_composer, train_composer
+from stages.music.composer.drawing import draw, plan, write
 from stages.music.composer.networks import (
-    Discriminator,
+    Critic,
     Generator,
+    Intervals,
     Shape,
+    conditions,
     decode,
-    draw_noise,
     encode,
+    phrase_ends,
 )
-from stages.music.contracts import PARTS
-from stages.music.notes.pianoroll import REST, Roll
+from stages.music.composer.weights import read_composer, read_shape, save_composer
+from stages.music.notes.keys import Key
+from stages.music.notes.pianoroll import REST, Grid, Roll, ends_on
+from stages.music.sources.midi import read_midi
 
-SHAPE = Shape(
-    bars=2, beats_per_bar=4, steps_per_beat=2, lowest=(60, 55, 50, 40), highest=(72, 67, 62, 55),
-    latent_size=4, channels=8,
-)  # fmt: skip
-WIDE = SHAPE._replace(lowest=(40,) * 4, highest=(72,) * 4)
+GRID = Grid(parts=4, bars=2, beats_per_bar=4.0, steps_per_beat=2)
+SHAPE = Shape(GRID, 1, (60, 55, 50, 40), (72, 67, 62, 55), 4, 8)
 TRAINING = {
     "bars": 2,
-    "beats_per_bar": 4,
+    "context_bars": 1,
     "steps_per_beat": 2,
     "latent_size": 4,
-    "channels": 8,
+    "hidden_size": 8,
+    "dropout": 0.1,
     "batch_size": 4,
-    "critic_steps": 2,
-    "gradient_penalty": 10.0,
-    "learning_rate": 0.001,
+    "learning_rate": 0.004,
     "rounds": 9,
+    "adversarial_from": 0.5,
+    "loss": "non_saturating",
+    "adversarial_weight": 0.1,
+    "critic_batch_size": 4,
+    "critic_learning_rate": 0.001,
+    "gradient_penalty": 0.1,
+    "validation_passages": 6,
     "rounds_per_checkpoint": 3,
+    "device": "cpu",
     "seed": 1,
 }
-COMPOSING = {"samples": 12, "passages": 2, "temperature": 0.5, "tempo_bpm": 120, "seed": 1}
+COMPOSING = {
+    "samples": 6, "pieces": 4, "bars": 5, "key": "G minor", "drafts": 2, "temperature": 1.0,
+    "tempo_bpm": 120, "seed": 1,
+}  # fmt: skip
+HARMONIZING = {"melody": None, "drafts": 2, "temperature": 1.0, "tempo_bpm": 120, "seed": 1}
+BELOW = (0, 4, 9, 16)  # semitones below the melody
 
 
 def random_roll(n=5):
     draw = np.random.default_rng(0)
     low, high = np.array(SHAPE.lowest)[:, None], np.array(SHAPE.highest)[:, None]
-    pitches = draw.integers(low, high, (n, 4, SHAPE.steps), endpoint=True)
+    pitches = draw.integers(low, high, (n, 4, GRID.steps), endpoint=True)
     pitches[draw.random(pitches.shape) < 0.2] = REST
-    return Roll(pitches, (draw.random(pitches.shape) < 0.5) & (pitches != REST))
+    changes = np.diff(pitches, prepend=REST, axis=2) != 0
+    return Roll(pitches, ((draw.random(pitches.shape) < 0.5) | changes) & (pitches != REST))
+
+
+def told(n=3, bars=2):
+    none = np.zeros(n, dtype=int)
+    return conditions(SHAPE, none > 0, none, none, none + 8, np.zeros((n, bars), dtype=bool))
+
+
+def noise(n=3):
+    return torch.randn(n, SHAPE.latent_size, generator=torch.Generator().manual_seed(3))
 
 
 def test_passages_are_encoded_without_loss():
     roll = random_roll()
-    encoded = encode(roll, SHAPE)
-    assert encoded.shape == (5, SHAPE.rows, SHAPE.steps)
-    again = decode(encoded, SHAPE)
+    again = decode(encode(roll, SHAPE), SHAPE)
     np.testing.assert_array_equal(again.pitches, roll.pitches)
     np.testing.assert_array_equal(again.onsets, roll.onsets)
 
 
-def test_generator_makes_one_choice_per_part_and_passes_a_gradient():
+def test_pitches_beyond_the_range_move_by_octaves():
+    pitches = np.tile(np.array([[[59], [80], [50], [40]]]), (1, 1, 2))
+    moved = decode(encode(Roll(pitches, pitches > 0), SHAPE), SHAPE).pitches
+    assert moved[0, :, 0].tolist() == [71, 56, 50, 40]
+
+
+def test_a_choice_depends_only_on_what_was_written_before_it():
+    # The melody does not see the other parts, and parts see the melody ahead up to a bar.
     torch.manual_seed(0)
-    generator = Generator(SHAPE)
-    passages = generator(*draw_noise(3, SHAPE, None))
-    assert passages.shape == (3, SHAPE.rows, SHAPE.steps)
-    start = 0
-    for n in SHAPE.classes:
-        torch.testing.assert_close(passages[:, start : start + n].sum(1), torch.ones(3, 16))
-        start += n
-    (passages * torch.randn_like(passages)).sum().backward()
-    assert all(weight.grad.abs().sum() > 0 for weight in generator.parameters())
+    generator = Generator(SHAPE, dropout=0.0).eval()
+    choices = encode(random_roll(3), SHAPE)
+    first = generator(choices, told(), noise())
+    changed = choices.clone()
+    changed[:, 2, 6:] = 0
+    second = generator(changed, told(), noise())
+    torch.testing.assert_close(first[0], second[0])
+    torch.testing.assert_close(first[:, :6], second[:, :6])
+    assert not torch.equal(first[1:, 7:], second[1:, 7:])
 
 
-def test_gumbel_noise_draws_by_the_probabilities():
-    logits = torch.tensor([0.0, 1.0, 2.0])
-    _, gumbel = draw_noise(4000, SHAPE._replace(latent_size=1), torch.Generator().manual_seed(0))
-    drawn = (logits[:, None] + gumbel[:, :3]).argmax(1).flatten()
-    shares = torch.bincount(drawn, minlength=3) / len(drawn)
-    torch.testing.assert_close(shares, logits.softmax(0), atol=0.01, rtol=0)
+def test_likelihood_and_drawing_agree():
+    # Drawing takes the likeliest choices of the same probabilities that training raises.
+    torch.manual_seed(0)
+    generator = Generator(SHAPE, dropout=0.0).eval()
+    drawn = generator.draw(told(), noise(), 0.0, torch.Generator().manual_seed(1))
+    likeliest = generator(drawn, told(), noise()).argmax(3)  # (parts, steps, batch)
+    torch.testing.assert_close(likeliest.permute(2, 0, 1), drawn)
 
 
-@pytest.fixture
-def room(tmp_path, monkeypatch):
-    """A folder with the notes of 12 real chorales, and a way to train on them."""
-    monkeypatch.chdir(tmp_path)
+def test_drawing_keeps_what_is_given():
+    torch.manual_seed(0)
+    generator = Generator(SHAPE, dropout=0.0).eval()
+    given = encode(random_roll(3), SHAPE)
+    drawn = generator.draw(
+        told(), noise(), 1.0, torch.Generator().manual_seed(1), given[:, :, :5], given[:, 0]
+    )
+    assert torch.equal(drawn[:, :, :5], given[:, :, :5])
+    assert torch.equal(drawn[:, 0], given[:, 0])
+    assert not torch.equal(drawn[:, 1:, 5:], given[:, 1:, 5:])
 
-    def train(**changes):
-        section = {"music": {"train_composer": {**TRAINING, **changes}}}
-        Path("params.yaml").write_text(yaml.safe_dump(section))
-        train_composer.main(
-            params="music.train_composer",
-            notes="notes.parquet",
-            pieces="pieces.parquet",
-            composer="composer.safetensors",
-            curve="curve.csv",
+
+def test_intervals_tell_a_parallel_move_from_a_still_part():
+    intervals = Intervals(SHAPE, 3, 0)
+    fifth = (48 - 67) % 12
+    low, high = SHAPE.lowest[3], SHAPE.lowest[0]
+    own, other, up = (torch.tensor([n + 1]) for n in (48 - low, 67 - high, 69 - high))
+    with torch.no_grad():
+        intervals.table[3 * fifth + intervals.motion[other, up], fifth] = -7.0
+    moved, still = intervals(own, other, up)[0], intervals(own, other, other)[0]
+    assert moved[50 - low + 1] == moved[50 - low + 1 + SHAPE.pitches] == -7
+    assert moved[48 - low + 1] == 0
+    assert still.abs().sum() == 0
+
+
+def test_phrases_end_on_long_notes_of_the_highest_part():
+    pitches = np.array([[[60, 60, 60, 60, 60, 62, 64, 65], [50] * 8]])
+    onsets = np.diff(pitches, prepend=REST, axis=2) != 0
+    assert phrase_ends(Roll(pitches, onsets), 4).tolist() == [[True, False]]
+
+
+def test_a_long_piece_is_written_on_its_past_and_prefers_to_end_on_the_tonic():
+    torch.manual_seed(0)
+    generator, critic = Generator(SHAPE, 0.0).eval(), Critic(SHAPE).eval()
+    minor = np.arange(20) % 2 == 1
+    for drafts, least in ((1, 0), (12, 10)):
+        conditions_of_all = plan(SHAPE, minor, 5, 4)
+        roll = write(
+            generator,
+            critic,
+            conditions_of_all,
+            1.0,
+            drafts,
+            torch.Generator().manual_seed(1),
+            minor,
         )
-        return Path("composer.safetensors").read_bytes() + Path("curve.csv").read_bytes()
+        assert roll.pitches.shape == (20, 4, 40)
+        ends = ends_on(roll, np.where(minor, 9, 0)).sum()
+        assert ends >= least
+        if drafts == 1:
+            alone = ends
+    assert ends > alone
 
-    with monkeypatch.context() as patch:
-        patch.setattr(collect_notes, "chorale_files", lambda: chorale_files()[40:52])
+
+def test_the_critic_chooses_among_drafts():
+    torch.manual_seed(0)
+    generator, critic = Generator(SHAPE, 0.0).eval(), Critic(SHAPE).eval()
+    with torch.no_grad():
+        for weight in critic.parameters():
+            weight *= 6
+    random_state = torch.Generator().manual_seed(1)
+    chosen = draw(generator, critic, told(40), 1.0, 8, random_state)
+    first = draw(generator, critic, told(40), 1.0, 1, random_state)
+    score = [
+        critic(torch.nn.functional.one_hot(c, SHAPE.choices).float(), told(40)).mean()
+        for c in (chosen, first)
+    ]
+    assert score[0] > score[1]
+
+
+def test_the_file_of_a_composer_gives_it_back(tmp_path):
+    torch.manual_seed(0)
+    generator, critic = Generator(SHAPE, 0.3), Critic(SHAPE)
+    save_composer(generator, critic, tmp_path / "c.safetensors")
+    assert read_shape(tmp_path / "c.safetensors") == SHAPE
+    again, critic_again = read_composer(tmp_path / "c.safetensors")
+    choices = encode(random_roll(3), SHAPE)
+    torch.testing.assert_close(
+        again(choices, told(), noise()), generator.eval()(choices, told(), noise())
+    )
+    drawn = torch.nn.functional.one_hot(choices, SHAPE.choices).float()
+    torch.testing.assert_close(critic_again(drawn, told()), critic(drawn, told()))
+
+
+@pytest.mark.parametrize("loss", ["non_saturating", "hinge", "wasserstein"])
+def test_a_critic_learns_to_tell_music_from_silence(loss):
+    torch.manual_seed(0)
+    params = train_composer.TrainComposerParams(**{**TRAINING, "loss": loss})
+    critic = Critic(SHAPE)
+    optimizer = torch.optim.Adam(critic.parameters(), 0.01)
+    real = torch.nn.functional.one_hot(encode(random_roll(8), SHAPE), SHAPE.choices).float()
+    silent = torch.nn.functional.one_hot(torch.zeros(8, 4, 16, dtype=torch.long), SHAPE.choices)
+    distances = []
+    for _ in range(40):
+        loss_value, distance = train_composer.critic_loss(
+            critic, real, silent.float(), told(8), params
+        )
+        optimizer.zero_grad()
+        loss_value.backward()
+        optimizer.step()
+        distances.append(distance)
+    assert distances[-1] > distances[0] + 0.5
+    raised = train_composer.adversarial_loss(critic, real, told(8), loss)
+    assert raised < train_composer.adversarial_loss(critic, silent.float(), told(8), loss)
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory):
+    """Tables of 24 songs in four parts, each with a melody of its own."""
+    folder = tmp_path_factory.mktemp("collection")
+    (folder / "raw/music").mkdir(parents=True)
+    draw = random.Random(5)
+    scale = [67, 69, 71, 72, 74, 76, 77, 79]
+    for number in range(24):
+        melody, at = [], 3
+        for beat in range(20):
+            at = min(max(at + draw.choice([-2, -1, 1, 2]), 0), 7)
+            melody.append((beat, 1, scale[at]))
+        tracks = [[(on, long, pitch - below) for on, long, pitch in melody] for below in BELOW]
+        (folder / f"raw/music/{number}.mid").write_bytes(midi(*tracks))
+    described = {"title": "Songs", "licence": "CC0", "sources": [{"path": "music"}]}
+    (folder / "songs.yaml").write_text(yaml.safe_dump(described))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
         collect_notes.main(
-            params=collect_notes.CollectNotesParams(validation_share=0.2, test_share=0.3, seed=1),
+            params=collect_notes.CollectNotesParams(
+                validation_share=0.2, test_share=0.3, seed=1
+            ),
+            music="songs.yaml",
+            raw="raw",
             notes="notes.parquet",
             pieces="pieces.parquet",
             metrics="metrics.json",
             validation="validation.json",
         )
+    return folder
+
+
+@pytest.fixture
+def room(collection, tmp_path, monkeypatch):
+    """A folder, and a way to train on the songs there."""
+    monkeypatch.chdir(tmp_path)
+
+    def train(**changes):
+        section = {"music": {"train_composer": {**TRAINING, **changes}}}
+        Path("params.yaml").write_text(yaml.safe_dump(section))
+        outputs = {
+            "composer": "composer.safetensors", "progress": "progress.parquet",
+            "curve": "curve.csv", "validation": "validation.json",
+        }  # fmt: skip
+        train_composer.main(
+            params="music.train_composer",
+            notes=collection / "notes.parquet",
+            pieces=collection / "pieces.parquet",
+            **outputs,
+        )
+        return b"".join(Path(path).read_bytes() for path in outputs.values())
+
     return train
 
 
-def test_training_has_equal_bytes_and_a_curve(room):
+def test_training_has_equal_bytes_a_curve_and_what_can_be_heard(room):
     first = room()
     curve = pd.read_csv("curve.csv")
     assert curve["round"].tolist() == [3, 6, 9]
-    assert np.isfinite(curve.to_numpy()).all()
+    assert np.isfinite(curve.drop(index=0).to_numpy()).all()
+    assert curve.loc[0, ["critic_loss", "generator_loss"]].isna().all()
+    heard = pq.read_table("progress.parquet").to_pandas()
+    assert set(heard["percent"]) <= {1, 10, 50, 100}
+    assert 100 in set(heard["percent"])
     assert room() == first
     assert room(seed=2) != first
 
@@ -127,7 +294,7 @@ def test_killed_and_started_again_ends_with_the_same_bytes(room, monkeypatch):
 
     def save_and_die(self, parts, progress):
         save(self, parts, progress)
-        if progress[-1]["round"] == 6:
+        if progress["curve"][-1]["round"] == 6:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -135,134 +302,161 @@ def test_killed_and_started_again_ends_with_the_same_bytes(room, monkeypatch):
         room()
     assert not Path("composer.safetensors").exists()
     rounds = []
-    train_round = train_composer.train_round
+    train_round = train_composer.Training.round
     monkeypatch.setattr(
-        train_composer, "train_round", lambda *a: (rounds.append(1), train_round(*a))[1]
+        train_composer.Training, "round", lambda *a: (rounds.append(1), train_round(*a))[1]
     )
     assert room() == expected
     assert len(rounds) == 3
     assert not Path("composer.safetensors.checkpoint").exists()
 
 
-def test_discriminator_learns_to_tell_music_from_a_generator_that_stands_still():
-    torch.manual_seed(0)
-    music = encode(Roll(np.full((8, 4, 16), 60), np.ones((8, 4, 16), dtype=bool)), WIDE)
-    generator, discriminator = Generator(WIDE), Discriminator(WIDE)
-    optimizers = {
-        "generator": torch.optim.SGD(generator.parameters(), lr=0.0),
-        "discriminator": torch.optim.Adam(discriminator.parameters(), lr=0.002),
-    }
-    params = train_composer.TrainComposerParams(**TRAINING)
-    rounds = [
-        train_composer.train_round(generator, discriminator, optimizers, music, params)
-        for _ in range(60)
-    ]
-    assert rounds[-1]["wasserstein_distance"] > rounds[0]["wasserstein_distance"] + 1
+def test_the_checkpoint_with_the_best_validation_score_is_kept(room, monkeypatch):
+    scores = iter([0.2, 0.9, 0.1])
+    kept = {}
+
+    def validation(passages, shape):
+        def score(generator):
+            overlap = next(scores)
+            kept[overlap] = {k: v.clone() for k, v in generator.state_dict().items()}
+            return {"validation_loss": 1.0, "overlap": overlap}
+
+        return score
+
+    monkeypatch.setattr(train_composer, "validation", validation)
+    room()
+    generator, _ = read_composer(Path("composer.safetensors"))
+    for name, weight in generator.state_dict().items():
+        assert torch.equal(weight, kept[0.9][name])
+    assert not all(torch.equal(kept[0.9][name], kept[0.1][name]) for name in kept[0.9])
 
 
-def test_metre_without_pieces_and_odd_grids_are_explained(room):
+def test_music_without_long_enough_pieces_is_explained(room):
     with pytest.raises(
-        StageError, match=r"no passage of 2 bars of 8 beats .* lower music\.train_composer\.bars"
+        StageError,
+        match=r"no training piece in 4 parts of 41 bars of 4 quarter notes: lower music\.train_com",
     ):
-        room(beats_per_bar=8)
-    with pytest.raises(StageError, match=r"music\.train_composer: .* is 6, which is not a power"):
-        room(beats_per_bar=3)
+        room(bars=40)
 
 
 def test_loss_that_is_not_a_number_stops_the_stage(room, monkeypatch):
-    monkeypatch.setattr(train_composer, "train_round", lambda *a: {"generator_loss": float("nan")})
+    monkeypatch.setattr(train_composer.Training, "round", lambda *a: {"loss": float("nan")})
     with pytest.raises(StageError, match=r"in round 1: lower music\.train_composer\.learning_rate"):
         room()
     assert not Path("composer.safetensors").exists()
 
 
-def test_composition_is_scored(room):
+def test_a_missing_gpu_is_explained(room):
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(StageError, match=r"music\.train_composer\.device is cuda, but"):
+        room(device="cuda")
+
+
+def test_music_is_composed_harmonized_and_scored(room, collection):
     room()
-    files = {
-        "samples": "samples.parquet",
-        "composition": "composition.parquet",
-        "mid": "c.mid",
-        "wav": "c.wav",
-        "validation": "validation.json",
-    }
+    tables = {"notes": collection / "notes.parquet", "pieces": collection / "pieces.parquet"}
+
+    def run(stage, params, **files):
+        files = {**files, "validation": f"{stage.__name__}.json"}
+        stage.main(params=params, composer="composer.safetensors", **tables, **files)
+        return [Path(files[name]).read_bytes() for name in files if name != "raw"]
+
+    composed = {
+        "samples": "s.parquet", "compositions": "cs.parquet", "composition": "c.parquet",
+        "mid": "c.mid", "wav": "c.wav",
+    }  # fmt: skip
     params = compose.ComposeParams(**COMPOSING)
-    compose.main(params=params, composer="composer.safetensors", **files)
-    first = [Path(name).read_bytes() for name in files.values()]
-    compose.main(params=params, composer="composer.safetensors", **files)
-    assert [Path(name).read_bytes() for name in files.values()] == first
-    samples = pq.read_table("samples.parquet").to_pandas()
-    assert set(samples["passage"]) == set(range(12))
-    piece = pq.read_table("composition.parquet").to_pandas()
-    assert len(piece) == (samples["passage"] < 2).sum()
-    assert (piece["onset_beats"] + piece["duration_beats"]).max() <= 16
+    assert run(compose, params, **composed) == run(compose, params, **composed)
+    whole = pq.read_table("cs.parquet").to_pandas()
+    assert set(whole["passage"]) == set(range(4))
+    assert whole.groupby("passage")["minor"].first().tolist() == [False, True, False, True]
+    piece = pq.read_table("c.parquet").to_pandas()
+    minor = whole[whole["passage"] == 1]
+    assert (minor["pitch_midi"].sort_values().to_numpy() - 2 ==
+            piece["pitch_midi"].sort_values().to_numpy()).all()  # fmt: skip
+    (midi_file,) = read_midi(Path("c.mid").read_bytes())
+    assert len(midi_file.notes) == len(piece)
+
+    harmonized = {
+        "harmonizations": "hs.parquet", "harmonization": "h.parquet", "mid": "h.mid",
+        "wav": "h.wav",
+    }  # fmt: skip
+    run(harmonize, harmonize.HarmonizeParams(**HARMONIZING), raw=collection / "raw", **harmonized)
+    pieces = pd.read_parquet(tables["pieces"])
+    notes = pd.read_parquet(tables["notes"])
+    first = pieces[pieces["split"] == "test"].iloc[0]["piece_id"]
+    given = notes[(notes["piece_id"] == first) & (notes["part"] == 1)]
+    back = pd.read_parquet("h.parquet").query("part == 1")
+    for column in ("onset_beats", "duration_beats", "pitch_midi"):
+        assert back[column].tolist() == given[column].tolist()
 
     score_composer.main(
-        params=score_composer.ScoreComposerParams(seed=1),
-        notes="notes.parquet",
-        pieces="pieces.parquet",
+        params=score_composer.ScoreComposerParams(bootstrap_samples=20, seed=1),
         composer="composer.safetensors",
-        samples="samples.parquet",
+        samples="s.parquet",
+        compositions="cs.parquet",
+        harmonizations="hs.parquet",
         metrics="metrics.json",
+        **tables,
     )
-    scores = yaml.safe_load(Path("metrics.json").read_text())["scores"]
-    assert set(scores) == {
-        "pitch_class_distance", "in_key_share", "empty_bar_share", "consonance", "polyphony",
-        "notes_per_bar",
-    }  # fmt: skip
+    scored = yaml.safe_load(Path("metrics.json").read_text())
+    assert scored["melodies_returned"] == 1
+    assert {"ends_on_tonic", "frechet_distance", "mean_overlap"} < set(scored["scores"])
+    assert scored["piece_bars"] == 5
 
 
-def roll_of(*parts):
-    """Return one passage of one bar of 4 steps; a note begins wherever the pitch changes."""
-    pitches = np.array([parts])
-    return Roll(pitches, (pitches != REST) & (np.diff(pitches, axis=2, prepend=REST) != 0))
+def test_a_melody_of_ones_own_is_harmonized_note_for_note(room, collection, tmp_path):
+    room()
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    tune = [(0.0, 1.0, 71), (1.0, 1.3, 72), (2.5, 1.0, 74), (4.0, 4.0, 96), (8.0, 2.0, 67)]
+    (raw / "mine.mid").write_bytes(midi(tune, [(on, long, 40) for on, long, _ in tune]))
+    (raw / "drums.mid").write_bytes(midi(tune, channel=9))
+    (raw / "waltz.abc").write_bytes(b"X:1\nT:W\nM:3/4\nL:1/4\nK:C\nCDE|FGA|\n")
+    (raw / "text.txt").write_text("no music")
+    grid = Grid(4, 2, 4.0, 2)
+    melody = harmonize.read_melody("mine.mid", raw, grid)
+    assert list(melody.notes.itertuples(index=False, name=None)) == [
+        (on, pytest.approx(long, abs=0.002), pitch) for on, long, pitch in tune
+    ]
+    generator, critic = read_composer(Path("composer.safetensors"))
+    params = harmonize.HarmonizeParams(**{**HARMONIZING, "melody": "mine.mid"})
+    for own in (melody, melody._replace(pickup_beats=1.0, key=Key(7, "minor"))):
+        whole = harmonize.harmonize(own, generator, critic, params)
+        back = whole[whole["part"] == 1]
+        for column in melody.notes:
+            assert back[column].tolist() == melody.notes[column].tolist()
+        assert set(whole["part"]) > {1}
+        assert (whole["onset_beats"] >= 0).all()
+    for name, message in (
+        ("drums.mid", r"drums\.mid has no note with a pitch"),
+        ("waltz.abc", r"waltz\.abc is in 3/4, but the composer writes bars of 4 quarter"),
+        ("text.txt", r"text\.txt has no note with a pitch"),
+        ("gone.mid", r"there is no .*gone\.mid"),
+    ):
+        with pytest.raises(StageError, match=message):
+            harmonize.read_melody(name, raw, grid)
 
 
-def test_scores_by_hand():
-    roll = roll_of([72, 72, 71, 71], [67, 67, 67, 67], [64, 64, 65, REST], [REST] * 4)
-    assert score_composer.empty_bar_share(roll, 4) == 0.25
-    assert score_composer.polyphony(roll) == (3 + 3 + 3 + 2) / 4
-    # C-G fourth, C-E sixth, G-E third twice each; B-G third; B-F tritone, G-F second; B-G third.
-    assert score_composer.consonance(roll) == (2 + 2 + 1 + 1) / 10
-    assert score_composer.notes_per_bar(roll, 4) == 5
-    notes = pd.DataFrame({"pitch_midi": [60, 62, 61, 72]})
-    assert score_composer.in_key_share(notes) == 0.75
-    assert score_composer.pitch_class_histogram(notes)[:3].tolist() == [0.5, 0.25, 0.25]
-
-
-def test_silence_scores_zero_and_not_nan():
-    silence = roll_of(*[[REST] * 4] * 4)
-    values = score_composer.score(
-        silence, SHAPE._replace(bars=1, steps_per_beat=1), np.full(12, 1 / 12)
-    )
-    assert values == {
-        "pitch_class_distance": 0.5,
-        "in_key_share": 0.0,
-        "empty_bar_share": 1.0,
-        "consonance": 0.0,
-        "polyphony": 0.0,
-        "notes_per_bar": 0.0,
-    }
-
-
-def test_random_notes_keep_to_the_ranges():
-    random = score_composer.random_passages(random_roll(20), 50, SHAPE, seed=1)
-    for part in range(len(PARTS)):
-        pitches = random.pitches[:, part][random.pitches[:, part] != REST]
-        assert pitches.min() >= SHAPE.lowest[part]
-        assert pitches.max() <= SHAPE.highest[part]
-        assert len(np.unique(pitches)) == SHAPE.highest[part] - SHAPE.lowest[part] + 1
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [("C major", (0, "major")), ("F# minor", (6, "minor")), ("Cb major", (11, "major"))],
+)
+def test_keys_have_names(name, key):
+    assert Key.named(name) == Key(*key)
 
 
 def test_comparison_names_who_is_nearer_and_ties():
-    table = score_composer.compare(
-        {
-            "real": {"a": 0.5, "b": 0.5, "c": 0.0},
-            "composer": {"a": 0.6, "b": 0.9, "c": 0.0},
-            "random": {"a": 0.3, "b": 0.6, "c": 0.0},
-        }
-    )
-    assert {name: row["nearer"] for name, row in table.items()} == {
-        "a": "composer",
-        "b": "random",
-        "c": "tie",
-    }
+    draw = np.random.default_rng(0)
+    near, far = draw.normal(0, 0.1, 100), draw.normal(5, 0.1, 100)
+    values = {
+        "real": near, "composer": draw.normal(0.5, 0.1, 100), "markov_parts": far,
+        "markov_chords": draw.normal(0.0, 0.1, 100), "random": draw.normal(-0.5, 0.1, 100),
+    }  # fmt: skip
+    row = score_composer.compare(values, np.arange(100) // 10, 200, 1)
+    assert row["nearer"] == {
+        "markov_parts": "composer", "markov_chords": "baseline", "random": "tie",
+    }  # fmt: skip
+    low, high = row["composer_interval"]
+    assert low < row["composer"] < high
