@@ -238,9 +238,7 @@ def collection(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         collect_notes.main(
-            params=collect_notes.CollectNotesParams(
-                validation_share=0.2, test_share=0.3, seed=1
-            ),
+            params=collect_notes.CollectNotesParams(validation_share=0.2, test_share=0.3, seed=1),
             music="songs.yaml",
             raw="raw",
             notes="notes.parquet",

@@ -36,7 +36,7 @@ def test_numbers_are_rounded_and_none_is_a_dash():
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_pages_in_a_browser(browser, report, width):
-    assert check_pages(browser, list(report.values()), width) == 26
+    assert check_pages(browser, list(report.values()), width) == 31
 
 
 def test_map_names_points_and_switches_projection(browser, report):
@@ -59,8 +59,28 @@ def test_music_plays(browser, report):
     page.evaluate("document.querySelector('audio').play()")
     page.wait_for_function("document.querySelector('audio').currentTime > 0.2")
     assert page.evaluate("document.querySelector('audio').duration") > 1
-    link = page.get_by_role("link", name="Download the MIDI file").get_attribute("href")
+    links = page.get_by_role("link", name="Download the MIDI file")
+    link = links.first.get_attribute("href")
     assert base64.b64decode(link.split(",")[1])[:4] == b"MThd"
+    assert complaints == []
+
+
+def test_notes_are_drawn_and_played(browser, report):
+    page, complaints, _ = look(browser, report["music"], 390)
+    player = page.locator(".player").last
+    canvas, button = player.locator("canvas"), player.get_by_role("button")
+    assert canvas.get_attribute("data-notes") == "2"
+    painted = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)"
+    colours = f"canvas => new Set(new Uint32Array(({painted})(canvas).data.buffer)).size"
+    assert canvas.evaluate(colours) >= 3  # the playhead and two parts
+    player.get_by_role("combobox").select_option("Air (train)")
+    assert canvas.get_attribute("data-notes") == "1"
+    assert "Air" in canvas.get_attribute("aria-label")
+    button.press("Enter")
+    assert button.inner_text() == "Pause"
+    page.wait_for_function("document.querySelectorAll('.player input')[1].value > 0.2")
+    button.press("Enter")
+    assert button.inner_text() == "Play"
     assert complaints == []
 
 

@@ -54,7 +54,7 @@ def _unpacked(data: bytes) -> bytes:
             container = ElementTree.fromstring(_content(archive, "META-INF/container.xml"))
             return _content(archive, container.find(".//{*}rootfile").attrib["full-path"])
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, AttributeError,
-            NotImplementedError, RuntimeError, OSError) as error:  # fmt: skip
+            NotImplementedError, RuntimeError, ValueError, OSError) as error:  # fmt: skip
         raise UnreadableError(
             "damaged", f"it is not compressed MusicXML or is damaged ({error}): export it again"
         ) from None
@@ -130,7 +130,7 @@ class _PartReader:
                 divisions = int(element.findtext("divisions") or divisions)
                 duration = Fraction(element.findtext("duration") or 0) / divisions
                 if element.tag == "backup":
-                    now -= duration
+                    now = max(now - duration, Fraction(0))
                 elif element.tag == "forward":
                     now += duration
                 elif element.tag == "note" and element.find("grace") is None:
@@ -163,8 +163,9 @@ class _PartReader:
             return
         pitch = _pitch_midi(written) + self._transposed
         ties = {tie.get("type") for tie in element.findall("tie")}
-        if "stop" in ties and pitch in self._tied:
-            index = self._tied.pop(pitch)
+        # Some programs write where a tie starts but not where it stops.
+        index = self._tied.pop(pitch, None)
+        if index is not None and sum(self.notes[index][:2]) == onset:
             whole = self.notes[index].duration_beats + duration
             self.notes[index] = self.notes[index]._replace(duration_beats=whole)
         else:
