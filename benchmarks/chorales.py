@@ -1,4 +1,4 @@
-"""Measure reading chorales' notes, ties joined: ours against music21 on the same files.
+"""Measure reading chorales from MusicXML: ours against music21's parser on the same files.
 
 `python -m benchmarks.chorales` reads every twelfth chorale both ways and prints the ratio;
 `--every` chooses fewer or more.
@@ -6,10 +6,10 @@
 
 import argparse
 import time
-from pathlib import Path
 
 import music21
 
+from stages.core.raw import find_in_package
 from stages.music.sources.musicxml import read_musicxml
 
 
@@ -17,8 +17,8 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--every", type=int, default=12)
-    every = sorted(Path(music21.__file__).parent.glob("corpus/bach/*.mxl"))
-    files = every[:: parser.parse_args().every]
+    everything = sorted(find_in_package("music21", "corpus/bach").glob("*.mxl"))
+    files = everything[:: parser.parse_args().every]
     start = time.perf_counter()
     for path in files:
         read_musicxml(path.read_bytes())
@@ -35,9 +35,8 @@ def main() -> None:
                 for pitch in note.pitches
             ]
     theirs = (time.perf_counter() - start) / len(files)
-    everything = len(every)
-    print(f"ours:    {1000 * ours:6.1f} ms a chorale, {everything * ours:5.1f} s for all")
-    print(f"music21: {1000 * theirs:6.1f} ms a chorale, {everything * theirs:5.1f} s for all")
+    print(f"ours:    {1000 * ours:6.1f} ms a chorale, {len(everything) * ours:5.1f} s for all")
+    print(f"music21: {1000 * theirs:6.1f} ms a chorale, {len(everything) * theirs:5.1f} s for all")
     print(f"ratio:   {theirs / ours:6.1f}")
 
 

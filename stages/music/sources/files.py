@@ -20,9 +20,10 @@ from stages.core.members import (
     folder_members,
 )
 from stages.core.raw import find, find_in_package
+from stages.music.sources.abc import read_abc
 from stages.music.sources.collection import Source
+from stages.music.sources.kern import read_kern
 from stages.music.sources.midi import read_midi
-from stages.music.sources.music21_files import read_abc, read_kern
 from stages.music.sources.musicxml import read_musicxml
 from stages.music.sources.piece import Piece, UnreadableError
 

@@ -50,7 +50,7 @@ for (const player of document.querySelectorAll(".player")) {
     const context = canvas.getContext("2d");
     context.clearRect(0, 0, canvas.width, canvas.height);
     context.drawImage(painted, 0, 0);
-    context.fillStyle = "#d55e00";
+    context.fillStyle = "#1c2430";
     context.fillRect((position / length) * canvas.width - 1, 0, 2 * (window.devicePixelRatio || 1), canvas.height);
     slider.value = position;
     slider.setAttribute("aria-valuetext", `${minutes(position)} of ${minutes(length)}`);
