@@ -669,7 +669,8 @@ def write_music() -> None:
         METRICS / "collect_notes.json",
         CollectNotesMetrics(
             collection={
-                "name": "mine", "title": "My music", "licence": "CC0", "homepage": None,
+                "name": "mine", "title": "My music", "licence": "CC0",
+                "homepage": "https://example.org/" + "long" * 30,
             },
             files=3,
             pieces={"total": 2, "train": 1, "validation": 0, "test": 1},

@@ -51,8 +51,8 @@ def overview(headlines: dict[str, Headline], params: dict[str, Any]) -> Page:
     parameters = [[name, str(value)] for name, value in flatten(params)]
     return Page(
         "index",
-        f"What the corpus “{params['corpus']}” and the Bach chorales became, "
-        f"under {len(parameters)} parameters.",
+        f"What the corpus “{params['corpus']}” and the music of "
+        f"“{params['music']['collection']}” became, under {len(parameters)} parameters.",
         [
             Section(
                 "Stages",

@@ -42,7 +42,8 @@ def test_the_collection_is_described_and_can_be_heard(inputs):
     about, faults, examples, keys, metres, ranges, lengths, player = (
         content("render_music").sections[-1].blocks
     )
-    assert about.text.startswith("My music: 2 pieces with 3 notes from 3 files.")
+    assert about.text.startswith("My music (https://example.org/long")
+    assert ": 2 pieces with 3 notes from 3 files." in about.text
     assert faults.rows == [
         ["repaired", "zero tempo", "1 file", "2"],
         ["refused", "not midi", "1 file", "–"],

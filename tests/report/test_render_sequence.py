@@ -112,7 +112,7 @@ def test_digits_and_chords_say_what_their_numbers_say(inputs):
     assert digits[3].caption.endswith("its most frequent mistake is 2 for 1, 3 times.")
     assert chords[0].text == (
         "gru predicts the next chord best, at 8.60 nats per frame (95% of draws of as many "
-        "chorales: 8.25 to 9.75), against 11.00 from how often each pitch sounds; rnn is last at "
+        "pieces: 8.25 to 9.75), against 11.00 from how often each pitch sounds; rnn is last at "
         "8.90."
     )
     assert [row[0] for row in chords[1].rows] == ["each pitch's frequency", "rnn", "gru"]
