@@ -47,6 +47,7 @@ from stages.report.page.content import Page
 HOSTILE = "<script>alert('caught')</script>"
 PARAMS = {
     "corpus": HOSTILE,
+    "music": {"collection": HOSTILE},
     "embedding": {"train_embedding": {"cbow": {}, "glove": {}}},
     "sequence": {"cells": ["rnn", "gru"]},
     "clustering": {

@@ -89,10 +89,10 @@ def _scores(scored: ScoreComposerMetrics) -> Table:
     return Table(
         f"{number(passages['composer'])} composed passages of {scored.bars} bars beside "
         f"{number(passages['real'])} of held-out pieces, and {number(scored.pieces)} composed "
-        f"pieces of {scored.piece_bars} bars. Brackets are 95% intervals. The last column says "
-        "for each simple method in turn whether the composer or the other one is nearer to real "
-        "music; tie means that a 95% interval cannot tell. The last three scores compare whole sets and have "
-        "no interval.",
+        f"pieces of {scored.piece_bars} bars. Brackets are 95% intervals. The last column says for "
+        "each simple method in turn whether the composer or the other one is nearer to real music; "
+        "tie means that a 95% interval cannot tell. The last three scores compare whole sets and "
+        "have no interval.",
         ["score", *KINDS.values(), "nearer to real"],
         rows,
     )
