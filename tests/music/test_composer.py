@@ -219,10 +219,8 @@ def test_a_critic_learns_to_tell_music_from_silence(loss):
     assert raised < train_composer.adversarial_loss(critic, silent.float(), told(8), loss)
 
 
-@pytest.fixture(scope="module")
-def collection(tmp_path_factory):
-    """Tables of 24 songs in four parts, each with a melody of its own."""
-    folder = tmp_path_factory.mktemp("collection")
+def collect(folder, below):
+    """Write the tables of 24 songs, each with a melody of its own and parts some way below it."""
     (folder / "raw/music").mkdir(parents=True)
     draw = random.Random(5)
     scale = [67, 69, 71, 72, 74, 76, 77, 79]
@@ -231,7 +229,8 @@ def collection(tmp_path_factory):
         for beat in range(20):
             at = min(max(at + draw.choice([-2, -1, 1, 2]), 0), 7)
             melody.append((beat, 1, scale[at]))
-        tracks = [[(on, long, pitch - below) for on, long, pitch in melody] for below in BELOW]
+        tracks = [[(on, long, pitch - semitones) for on, long, pitch in melody]
+                  for semitones in below]  # fmt: skip
         (folder / f"raw/music/{number}.mid").write_bytes(midi(*tracks))
     described = {"title": "Songs", "licence": "CC0", "sources": [{"path": "music"}]}
     (folder / "songs.yaml").write_text(yaml.safe_dump(described))
@@ -246,6 +245,13 @@ def collection(tmp_path_factory):
             metrics="metrics.json",
             validation="validation.json",
         )
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory):
+    """Tables of songs in four parts."""
+    folder = tmp_path_factory.mktemp("collection")
+    collect(folder, BELOW)
     return folder
 
 
@@ -402,6 +408,49 @@ def test_music_is_composed_harmonized_and_scored(room, collection):
     assert scored["melodies_returned"] == 1
     assert {"ends_on_tonic", "frechet_distance", "mean_overlap"} < set(scored["scores"])
     assert scored["piece_bars"] == 5
+
+
+def test_music_in_one_part_goes_all_the_way(tmp_path, monkeypatch):
+    collect(tmp_path, (0,))
+    monkeypatch.chdir(tmp_path)
+    tables = {"notes": "notes.parquet", "pieces": "pieces.parquet"}
+    made = {**tables, "composer": "composer.safetensors", "validation": "v.json"}
+    train_composer.main(
+        params=train_composer.TrainComposerParams(**TRAINING),
+        progress="progress.parquet",
+        curve="curve.csv",
+        **made,
+    )
+    heard = {"mid": "c.mid", "wav": "c.wav"}
+    compose.main(
+        params=compose.ComposeParams(**COMPOSING),
+        samples="s.parquet",
+        compositions="cs.parquet",
+        composition="c.parquet",
+        **heard,
+        **made,
+    )
+    harmonize.main(
+        params=harmonize.HarmonizeParams(**HARMONIZING),
+        raw="raw",
+        harmonizations="hs.parquet",
+        harmonization="h.parquet",
+        **heard,
+        **made,
+    )
+    assert set(pd.read_parquet("cs.parquet")["part"]) == {1}
+    score_composer.main(
+        params=score_composer.ScoreComposerParams(bootstrap_samples=20, seed=1),
+        composer="composer.safetensors",
+        samples="s.parquet",
+        compositions="cs.parquet",
+        harmonizations="hs.parquet",
+        metrics="metrics.json",
+        **tables,
+    )
+    scored = yaml.safe_load(Path("metrics.json").read_text())
+    assert scored["melodies_returned"] is None
+    assert "consonance" not in scored["scores"]
 
 
 def test_a_melody_of_ones_own_is_harmonized_note_for_note(room, collection, tmp_path):
