@@ -120,14 +120,16 @@ def _training(curve: pd.DataFrame) -> list[Block]:
     best = curve.loc[curve["overlap"].idxmax()]
     names = {"likelihood_loss": "training", "validation_loss": "validation"}
     rows = curve.melt("round", list(names), "series", "nats").replace({"series": names})
+    joined = curve.dropna(subset=["critic_loss"]) if "critic_loss" in curve else curve.head(0)
+    alone = not joined.empty and best["round"] < joined["round"].iloc[0]
     likelihood = Chart(
         "Mean negative log-likelihood of a note of real music in nats, for each part and step. The "
         f"checkpoint of round {number(int(best['round']))} of {number(int(curve['round'].max()))} "
         f"is kept: its passages overlap most with those of the validation split, by "
-        f"{number(float(best['overlap']), 3)}.",
+        f"{number(float(best['overlap']), 3)}."
+        + (" It is from before the critic joined, which chooses among drafts." if alone else ""),
         curves(rows.round(4), "round", "nats", "Losses of training and validation over rounds."),
     )
-    joined = curve.dropna(subset=["critic_loss"]) if "critic_loss" in curve else curve.head(0)
     if joined.empty:
         return [likelihood]
     losses = {"generator_loss": "generator", "critic_loss": "critic"}

@@ -35,6 +35,7 @@ def test_the_page_plays_and_scores_a_piece(inputs):
         "after 100 % of the steps",
     ]
     assert "The checkpoint of round 2 of 2 is kept" in likelihood.caption
+    assert "before the critic joined" not in likelihood.caption
     assert "from round 2 on: at the end the critic scores real passages 0.10" in losses.caption
 
 

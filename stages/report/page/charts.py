@@ -258,7 +258,7 @@ def piano_roll(notes: pd.DataFrame, description: str) -> dict[str, Any]:
     bars = list(range(0, int(rows["end_beats"].max()) + 1, 4))
     chart = alt.Chart(alt.Data(values=[], name="notes"))
     marks = chart.mark_rect(stroke="white", strokeWidth=0.5).encode(
-        x=alt.X("onset_beats:Q", title="beats, a line per bar of four", axis=alt.Axis(values=bars)),
+        x=alt.X("onset_beats:Q", title="quarter notes", axis=alt.Axis(values=bars)),
         x2="end_beats:Q",
         y=alt.Y("below:Q", title="pitch (MIDI)", scale=alt.Scale(zero=False)),
         y2="above:Q",
