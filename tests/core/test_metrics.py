@@ -15,7 +15,17 @@ from stages.metrics.collect_notes import CollectNotesMetrics
 from stages.metrics.compare_embeddings import CompareEmbeddingsMetrics, Verdict
 from stages.metrics.evaluate_embedding import EvaluateEmbeddingMetrics
 
-NOTES = {"pieces": {"total": 3, "train": 2}, "notes": 40, "dropped": {"duplicate": 1}}
+NOTES = {
+    "collection": {"name": "mine", "title": "Mine", "licence": "CC0", "homepage": None},
+    "files": 3,
+    "pieces": {"total": 3, "train": 2},
+    "notes": 40,
+    "dropped": {"duplicate": 1},
+    "refused": {},
+    "repaired": {},
+    "left_out": {},
+    "examples": [],
+}
 COMMITTED = sorted((ROOT / "reports/metrics").rglob("*.json"))
 
 
