@@ -63,6 +63,16 @@ def test_parallel_fifths_are_moves_in_the_same_direction():
     assert contrary["parallels"].item() == 0
 
 
+def test_crossed_parts_move_in_parallel_fifths_not_in_fourths():
+    fifths = features(roll_of([60, 62, 64, 64], [67, 69, 71, 71]), GRID)
+    assert fifths["parallels"].item() == 1
+    fourths = features(roll_of([60, 62, 64, 64], [65, 67, 69, 69]), GRID)
+    assert fourths["parallels"].item() == 0
+    # A fifth below the highest part and then one above it.
+    crossing = features(roll_of([67, 69, 69, 69], [60, 76, 76, 76]), GRID)
+    assert crossing["parallels"].item() == 1
+
+
 def test_crossed_voices_are_counted_where_both_sound():
     own = features(roll_of([60, 60, REST, 60], [55, 64, 64, REST]), GRID)
     assert own["crossings"].item() == 1 / 2
