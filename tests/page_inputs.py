@@ -641,7 +641,7 @@ def write_music() -> None:
     nearer = {"markov_parts": "composer", "markov_chords": "tie", "random": "composer"}
     row = {
         "real": 0.9, "composer": 0.8, "markov_parts": 0.6, "markov_chords": 0.7, "random": 0.5,
-        "nearer": nearer,
+        "composer_interval": (0.7, 0.85), "nearer": nearer,
     }  # fmt: skip
     seen = {"bars_seen": 0.01, "passages_seen": 0.0, "longest_run": 7, "distinct_bars": 1.0}
     kinds = ("real", "composer", "markov_parts", "markov_chords", "random")
@@ -653,7 +653,7 @@ def write_music() -> None:
             pieces=5,
             piece_bars=16,
             scores={
-                "consonance": row | {"composer_interval": (0.7, 0.85)},
+                "consonance": row,
                 "parallels": row | {"nearer": nearer | {"random": "baseline"}},
             },
             overlap={"consonance": row},

@@ -14,18 +14,17 @@ class Comparison(Metrics):
     Attributes:
         real: score of held-out real music.
         composer: score of the composer.
-        composer_interval: its 95 % interval (bootstrap), or None.
+        composer_interval: its 95 % interval (bootstrap).
         markov_parts: score of a first-order Markov chain for each part.
         markov_chords: score of one first-order Markov chain over the chords of all parts.
         random: score of random notes.
         nearer: by baseline, whether the composer or the baseline is nearer to real music; a `tie`
-            if the 95 % interval of the difference (bootstrap) contains 0. Scores without an
-            interval are compared as they are.
+            if the 95 % interval of the difference (bootstrap) contains 0.
     """
 
     real: float
     composer: float
-    composer_interval: tuple[float, float] | None = None
+    composer_interval: tuple[float, float]
     markov_parts: float
     markov_chords: float
     random: float

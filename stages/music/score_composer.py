@@ -1,6 +1,7 @@
 """Score the composer's music against held-out real music and against simple methods."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,12 @@ import pyarrow.parquet as pq
 import torch
 from pydantic import Field
 
-from stages.core import bootstrap
 from stages.core.command import Input, command
 from stages.core.errors import StageError
 from stages.core.outputs import Output
 from stages.core.params import Params
 from stages.core.products import use_openblas
-from stages.metrics.score_composer import BASELINES, ScoreComposerMetrics
+from stages.metrics.score_composer import ScoreComposerMetrics
 from stages.music.composer.weights import read_shape
 from stages.music.notes.keys import tonics_of
 from stages.music.notes.pianoroll import (
@@ -29,7 +29,8 @@ from stages.music.notes.pianoroll import (
     read_piece,
 )
 from stages.music.scores import baselines, novelty
-from stages.music.scores.distributions import kullback_leibler, overlap_area
+from stages.music.scores.comparison import compare, compare_means, resample
+from stages.music.scores.distributions import densities, kullback_leibler, overlap_area
 from stages.music.scores.features import features
 from stages.music.scores.frechet import frechet_distance, train_judge
 
@@ -65,44 +66,41 @@ def real_cadences(notes: pd.DataFrame, pieces: pd.DataFrame, grid: Grid) -> np.n
     )
 
 
-def compare(
-    values: Mapping[str, np.ndarray], pieces: np.ndarray, samples: int, seed: int
-) -> dict[str, Any]:
-    """Return a score, the mean of a feature, of real music, the composer and the baselines.
+def compare_distributions(
+    reference: Mapping[str, np.ndarray],
+    others: Mapping[str, Mapping[str, np.ndarray]],
+    reference_counts: np.ndarray,
+    counts: Mapping[str, np.ndarray],
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """Compare the distributions of features by `overlap` and `divergence`.
+
+    A feature that is the same for all real passages has no distribution to compare.
 
     Args:
-        values: the feature of each passage by kind: `real`, `composer` and the baselines
-        pieces: piece of each real passage, because passages of a piece are not independent
-        samples: number of bootstrap samples
-        seed: seed of the bootstrap
+        reference: features of real passages, each (passages,)
+        others: the same features of other real ones, the composer and the baselines, by kind
+        reference_counts: how often each passage occurs in each sample, (1 + samples, passages)
+        counts: those of the others, by kind
+
+    Returns:
+        The comparisons by measure and feature; and those of the means over the features, as scores
     """
-    own = pd.Series(values["real"]).groupby(pieces).agg(["sum", "count"]).to_numpy(dtype=float)
-    sums, counts = own[bootstrap.resample(len(own), samples, seed)].sum(axis=1).T
-    drawn = {"real": sums / counts} | {
-        kind: feature[bootstrap.resample(len(feature), samples, seed)].mean(axis=1)
-        for kind, feature in values.items()
-        if kind != "real"
-    }
-    away = {kind: np.abs(drawn[kind] - drawn["real"]) for kind in values}
-    return {
-        **{kind: float(feature.mean()) for kind, feature in values.items()},
-        "composer_interval": bootstrap.interval(drawn["composer"]),
-        "nearer": {
-            kind: _nearer(*bootstrap.interval(away[kind] - away["composer"])) for kind in BASELINES
-        },
-    }
-
-
-def _nearer(low: float, high: float) -> str:
-    """Return which of two is nearer, given the interval of how much farther the baseline is."""
-    return "composer" if low > 0 else "baseline" if high < 0 else "tie"
-
-
-def compare_sets(values: Mapping[str, float], best: float) -> dict[str, Any]:
-    """Return a score of whole sets, whose `best` value real music itself need not reach."""
-    away = {kind: abs(value - best) for kind, value in values.items()}
-    nearer = {kind: _nearer(*[away[kind] - away["composer"]] * 2) for kind in BASELINES}
-    return {**values, "nearer": nearer}
+    scores: dict[str, dict[str, Any]] = {"overlap": {}, "divergence": {}}
+    for name, real in reference.items():
+        if np.ptp(real) > 0:
+            pairs = {
+                kind: densities(real, own[name], reference_counts, counts[kind])
+                for kind, own in others.items()
+            }
+            for measure, of in (("overlap", overlap_area), ("divergence", kullback_leibler)):
+                scores[measure][name] = {kind: of(*pair) for kind, pair in pairs.items()}
+    of_features, means = {}, {}
+    for measure, best in (("overlap", 1.0), ("divergence", 0.0)):
+        rows = scores[measure]
+        of_features[measure] = {name: compare(row, best) for name, row in rows.items()}
+        mean = {kind: np.mean([row[kind] for row in rows.values()], axis=0) for kind in others}
+        means[f"mean_{measure}"] = compare(mean, best)
+    return of_features, means
 
 
 def mean_harmony(composed: Mapping[str, np.ndarray], harmonized: Mapping[str, np.ndarray]) -> Any:
@@ -151,73 +149,56 @@ def main(
     whole, minor = from_samples(wholes, grid, piece_steps)
 
     def simple(n: int, steps: int) -> dict[str, Roll]:
-        return {
-            "markov_parts": baselines.markov_parts(train.roll, n, steps, params.seed),
-            "markov_chords": baselines.markov_chords(train.roll, n, steps, params.seed),
-            "random": baselines.random_notes(train.roll, n, steps, grid.steps_per_bar, params.seed),
-        }
+        return baselines.write(train.roll, n, steps, grid.steps_per_bar, params.seed)
 
-    passages = {"composer": composed, **simple(len(composed.pitches), grid.steps)}
+    passages = {
+        "real": test.roll, "composer": composed, **simple(len(composed.pitches), grid.steps)
+    }  # fmt: skip
     described = {kind: features(roll, grid) for kind, roll in passages.items()}
-    of_test = features(test.roll, grid)
-    resampling = params.bootstrap_samples, params.seed
+    sampled = partial(resample, samples=params.bootstrap_samples, seed=params.seed)
+    counts = {kind: sampled(np.arange(len(roll.pitches))) for kind, roll in passages.items()}
+    counts["real"] = sampled(test.piece_ids)
     scores = {
-        name: compare(
-            {"real": real, **{kind: own[name] for kind, own in described.items()}},
-            test.piece_ids,
-            *resampling,
-        )
-        for name, real in of_test.items()
+        name: compare_means({kind: own[name] for kind, own in described.items()}, counts)
+        for name in described["real"]
     }
     tonics = tonics_of(minor)
-    ends = {kind: ends_on(roll, tonics) for kind, roll in simple(len(minor), piece_steps).items()}
-    real_ends = real_cadences(note_rows, piece_rows[piece_rows["split"] == "test"], grid)
-    scores["ends_on_tonic"] = compare(
-        {"real": real_ends, "composer": ends_on(whole, tonics), **ends},
-        np.arange(len(real_ends)),
-        *resampling,
+    wholes_by_kind = {"composer": whole, **simple(len(minor), piece_steps)}
+    ends = {kind: ends_on(roll, tonics) for kind, roll in wholes_by_kind.items()}
+    ends["real"] = real_cadences(note_rows, piece_rows[piece_rows["split"] == "test"], grid)
+    scores["ends_on_tonic"] = compare_means(
+        ends, {kind: sampled(np.arange(len(own))) for kind, own in ends.items()}
     )
     # Real music has a distance from real music, too: from half of the test pieces.
     reference, other = halves(test)
-    half = {name: own[reference] for name, own in of_test.items()}
-    sets = {"real": {name: own[other] for name, own in of_test.items()}, **described}
-    vary = [name for name, own in half.items() if np.ptp(own) > 0]
-    overlap, divergence = (
-        {
-            name: compare_sets(
-                {kind: measure(half[name], own[name]) for kind, own in sets.items()}, best
-            )
-            for name in vary
-        }
-        for measure, best in ((overlap_area, 1.0), (kullback_leibler, 0.0))
+    reference_counts = sampled(test.piece_ids[reference])
+    counts["real"] = sampled(test.piece_ids[other])
+    real = described["real"]
+    distributions, means = compare_distributions(
+        {name: own[reference] for name, own in real.items()},
+        {**described, "real": {name: own[other] for name, own in real.items()}},
+        reference_counts,
+        counts,
     )
-    for name, rows, best in (("overlap", overlap, 1.0), ("divergence", divergence, 0.0)):
-        means = {kind: float(np.mean([row[kind] for row in rows.values()])) for kind in sets}
-        scores[f"mean_{name}"] = compare_sets(means, best)
     judge = train_judge(train.roll, shape, params.seed)
-    judged = judge(test.roll)
-    seen = {kind: judge(roll) for kind, roll in passages.items()} | {"real": judged[other]}
-    scores["frechet_distance"] = compare_sets(
-        {kind: frechet_distance(judged[reference], own) for kind, own in seen.items()}, 0.0
-    )
+    judged = {kind: judge(roll) for kind, roll in passages.items()}
+    judged_reference, judged["real"] = judged["real"][reference], judged["real"][other]
+    frechet = {
+        kind: frechet_distance(judged_reference, own, reference_counts, counts[kind])
+        for kind, own in judged.items()
+    }
+    scores |= {**means, "frechet_distance": compare(frechet, 0.0)}
     given, _ = from_samples(harmonized, grid, grid.steps)
     metrics.write_json(
         ScoreComposerMetrics(
-            passages={"real": len(test.minor), **{k: len(r.pitches) for k, r in passages.items()}},
+            passages={kind: len(roll.pitches) for kind, roll in passages.items()},
             bars=grid.bars,
             pieces=len(minor),
             piece_bars=piece_bars,
             scores=scores,
-            overlap=overlap,
-            divergence=divergence,
+            **distributions,
             novelty={
-                kind: {
-                    "bars_seen": novelty.seen_share(roll, train.roll, grid.steps_per_bar),
-                    "passages_seen": novelty.seen_share(roll, train.roll, grid.steps),
-                    "longest_run": novelty.longest_run(roll, train.roll),
-                    "distinct_bars": novelty.distinct_share(roll, grid),
-                }
-                for kind, roll in {"real": test.roll, **passages}.items()
+                kind: novelty.describe(roll, train.roll, grid) for kind, roll in passages.items()
             },
             harmonized=mean_harmony(described["composer"], features(given, grid)),
             melodies_returned=_returned(given, test.roll) if grid.parts > 1 else None,

@@ -1,13 +1,21 @@
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from scipy.linalg import sqrtm
+from scipy.stats import gaussian_kde
 
 from stages.music.composer.networks import Shape
 from stages.music.notes.pianoroll import REST, Grid, Roll
 from stages.music.scores import baselines, novelty
-from stages.music.scores.distributions import kullback_leibler, mean_overlap, overlap_area
+from stages.music.scores.distributions import (
+    densities,
+    kullback_leibler,
+    mean_overlap,
+    overlap_area,
+)
 from stages.music.scores.features import features, note_lengths
 from stages.music.scores.frechet import frechet_distance, shuffled, train_judge
 
@@ -55,6 +63,16 @@ def test_parallel_fifths_are_moves_in_the_same_direction():
     assert contrary["parallels"].item() == 0
 
 
+def test_crossed_parts_move_in_parallel_fifths_not_in_fourths():
+    fifths = features(roll_of([60, 62, 64, 64], [67, 69, 71, 71]), GRID)
+    assert fifths["parallels"].item() == 1
+    fourths = features(roll_of([60, 62, 64, 64], [65, 67, 69, 69]), GRID)
+    assert fourths["parallels"].item() == 0
+    # A fifth below the highest part and then one above it.
+    crossing = features(roll_of([67, 69, 69, 69], [60, 76, 76, 76]), GRID)
+    assert crossing["parallels"].item() == 1
+
+
 def test_crossed_voices_are_counted_where_both_sound():
     own = features(roll_of([60, 60, REST, 60], [55, 64, 64, REST]), GRID)
     assert own["crossings"].item() == 1 / 2
@@ -82,19 +100,58 @@ def test_lengths_stand_where_notes_begin():
     assert note_lengths(roll_of([60, 60, REST, 62])).tolist() == [[[2, 0, 0, 1]]]
 
 
+def once(points):
+    return np.ones((1, len(points)))
+
+
+def measure(one, other):
+    """Return overlap area and divergence."""
+    pair = densities(one, other, once(one), once(other))
+    return overlap_area(*pair).item(), kullback_leibler(*pair).item()
+
+
 def test_overlap_is_1_for_equal_sets_and_0_for_sets_far_apart():
     draw = np.random.default_rng(0)
     one, same, far = draw.normal(size=200), draw.normal(size=200), draw.normal(50, 1, 200)
-    assert overlap_area(one, same) > 0.95
-    assert overlap_area(one, far) < 0.05
-    assert kullback_leibler(one, same) < 0.05 < 1 < kullback_leibler(one, far)
+    overlap, divergence = measure(one, same)
+    assert overlap > 0.95
+    assert divergence < 0.05
+    overlap, divergence = measure(one, far)
+    assert overlap < 0.05
+    assert divergence > 1
     assert mean_overlap({"a": one, "constant": np.zeros(9)}, {"a": same, "constant": far}) > 0.95
 
 
-def test_sets_of_equal_values_are_compared_without_a_density():
-    assert overlap_area(np.ones(5), np.ones(7)) == pytest.approx(1)
-    assert overlap_area(np.ones(5), np.full(7, 2.0)) == 0
-    assert np.isfinite(kullback_leibler(np.ones(5), np.full(7, 2.0)))
+def test_sets_of_equal_values_have_a_density_of_one_point():
+    assert measure(np.ones(5), np.ones(7)) == pytest.approx((1, 0))
+    overlap, divergence = measure(np.ones(5), np.full(7, 2.0))
+    assert overlap == pytest.approx(0)
+    assert np.isfinite(divergence)
+
+
+def test_densities_of_samples_are_those_of_repeated_passages():
+    draw = np.random.default_rng(0)
+    one, other = draw.normal(size=40), draw.normal(0.8, 1.5, 60)
+    counts = draw.integers(0, 3, (4, 40)), draw.integers(0, 3, (4, 60))
+    sampled = overlap_area(*densities(one, other, *counts))
+    points = np.linspace(-3, 12, 2000)
+    for overlap, drawn, others in zip(sampled, *counts, strict=True):
+        passages = np.repeat(np.arange(40), drawn)
+        first, second = np.triu_indices(len(passages), 1)
+        different = passages[first] != passages[second]  # a passage and its copy are no pair
+        distances = (
+            np.abs(one[passages[first]] - one[passages[second]])[different],
+            np.abs(one[passages][:, None] - np.repeat(other, others)).ravel(),
+        )
+        kernels = [gaussian_kde(values, 1000**-0.2)(points) for values in distances]
+        area = np.minimum(*kernels).sum() * (points[1] - points[0])
+        assert overlap == pytest.approx(area, abs=0.003)
+
+
+def test_a_sample_of_one_passage_has_no_overlap():
+    counts = np.array([[2, 0], [1, 1]])
+    overlap = overlap_area(*densities(np.array([0.0, 1.0]), np.ones(3), counts, np.ones((2, 3))))
+    assert np.isnan(overlap).tolist() == [True, False]
 
 
 def test_novelty():
@@ -140,9 +197,28 @@ def test_random_notes_keep_to_the_ranges_and_the_density():
 def test_frechet_distance_of_normal_distributions():
     draw = np.random.default_rng(0)
     one = draw.normal(size=(4000, 3))
-    assert frechet_distance(one, one) == pytest.approx(0, abs=1e-9)
+    assert frechet_distance(one, one, once(one), once(one)) == pytest.approx(0, abs=1e-9)
     moved = draw.normal(size=(4000, 3)) * 2 + np.array([3.0, 0, 0])
-    assert frechet_distance(one, moved) == pytest.approx(9 + 3 * (2 - 1) ** 2, rel=0.1)
+    distance = frechet_distance(one, moved, once(one), once(moved))
+    assert distance == pytest.approx(9 + 3 * (2 - 1) ** 2, rel=0.1)
+
+
+def test_frechet_distances_of_samples_are_those_of_repeated_passages():
+    draw = np.random.default_rng(0)
+    one, other = draw.normal(size=(40, 3)), draw.normal(1, 2, (60, 3))
+    counts = draw.integers(0, 3, (4, 40)), draw.integers(0, 3, (4, 60))
+    sampled = frechet_distance(one, other, *counts)
+    for distance, *drawn in zip(sampled, *counts, strict=True):
+        means, covariances = zip(
+            *(
+                (points.mean(0), np.cov(points, rowvar=False))
+                for points in map(partial(np.repeat, axis=0), (one, other), drawn)
+            ),
+            strict=True,
+        )
+        root = sqrtm(covariances[0] @ covariances[1]).real
+        apart = np.square(means[0] - means[1]).sum()
+        assert distance == pytest.approx(apart + np.trace(sum(covariances) - 2 * root))
 
 
 def test_shuffling_takes_each_bar_of_each_part_from_its_own_place():
@@ -160,6 +236,8 @@ def test_the_judge_tells_other_music_farther_than_the_same():
     shape = Shape(GRID._replace(bars=4), 1, (57, 48), (72, 60), 4, 8)
     judge = train_judge(training, shape, seed=1)
     reference = judge(walks(100, seed=2))
-    near = frechet_distance(reference, judge(walks(100, seed=3)))
-    far = frechet_distance(reference, judge(baselines.random_notes(training, 100, 16, 4, 1)))
+    near, far = (
+        frechet_distance(reference, judge(roll), once(reference), np.ones((1, 100)))
+        for roll in (walks(100, seed=3), baselines.random_notes(training, 100, 16, 4, 1))
+    )
     assert near < far / 3

@@ -5,6 +5,15 @@ import numpy as np
 from stages.music.notes.pianoroll import REST, Roll
 
 
+def write(training: Roll, n: int, steps: int, steps_per_bar: int, seed: int) -> dict[str, Roll]:
+    """Return passages of every method by name."""
+    return {
+        "markov_parts": markov_parts(training, n, steps, seed),
+        "markov_chords": markov_chords(training, n, steps, seed),
+        "random": random_notes(training, n, steps, steps_per_bar, seed),
+    }
+
+
 def markov_parts(training: Roll, n: int, steps: int, seed: int) -> Roll:
     """Return passages of a first-order Markov chain for each part, which knows no other part."""
     random = np.random.default_rng(seed)

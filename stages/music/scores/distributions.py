@@ -7,40 +7,76 @@ within one set are compared with those between the two sets.
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.stats import gaussian_kde
 
-# Distances that a density is estimated from, and points at which it is compared.
-DISTANCES, POINTS = 1000, 400
-_LEAST = 1e-10  # density that keeps the logarithm finite
+# Steps of a feature, and points of a density of its distances: the rest is room to smooth.
+VALUES, POINTS = 256, 512
+# Standard deviations of a smoothing kernel: by Scott's rule for 1,000 distances. Their true number
+# is no guide, because distances that share a passage are not independent.
+_BANDWIDTH = 1000**-0.2
+_LEAST = 1e-12  # probability that keeps the logarithm finite
 
 
-def overlap_area(reference: np.ndarray, other: np.ndarray) -> float:
-    """Return the area under both densities, from 0 to 1: of distances within and between the sets.
+def densities(
+    reference: np.ndarray,
+    other: np.ndarray,
+    reference_counts: np.ndarray,
+    other_counts: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the densities of distances within the first set and between the sets.
+
+    All samples are computed at once: the distances of two histograms are their correlation, and
+    both that and smoothing are products of Fourier transforms.
 
     Args:
         reference: a feature of the passages of one set, (passages,)
         other: the same feature of the other set
-    """
-    within, between, width = _densities(reference, other)
-    return float(min(1.0, np.minimum(within, between).sum() * width))
-
-
-def kullback_leibler(reference: np.ndarray, other: np.ndarray) -> float:
-    """Return the divergence of the distances within the first set from those between the sets.
-
-    Args:
-        reference: a feature of the passages of one set, (passages,)
-        other: the same feature of the other set
+        reference_counts: how often each passage occurs in each sample, (samples, passages)
+        other_counts: those of the other set
 
     Returns:
-        The divergence in nats
+        Two arrays of probabilities that sum to 1, (samples, POINTS); of a sample without two
+        different passages, those within are not a number
     """
-    within, between, _ = _densities(reference, other)
+    both = np.concatenate([reference, other])
+    step = (np.ptp(both) or 1.0) / (VALUES - 1)
+
+    def spectra(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        bins = np.rint((values - both.min()) / step).astype(int)
+        return np.fft.rfft(counts @ np.eye(VALUES)[bins], POINTS)
+
+    own, others = spectra(reference, reference_counts), spectra(other, other_counts)
+    # Numbers of pairs are whole: rounded, they are exact.
     within, between = (
-        np.maximum(density, _LEAST) / np.maximum(density, _LEAST).sum()
-        for density in (within, between)
+        np.rint(np.fft.irfft(own * partners.conj(), POINTS)) for partners in (own, others)
     )
-    return float((within * np.log(within / between)).sum())
+    within[:, 0] -= np.square(reference_counts).sum(1)  # a passage has no distance from itself
+    return _density(within), _density(between)
+
+
+def _density(differences: np.ndarray) -> np.ndarray:
+    """Return the density of distances, smoothed, from a histogram of differences."""
+    distances = np.zeros_like(differences)
+    distances[:, :VALUES] = differences[:, :VALUES]
+    distances[:, 1:VALUES] += differences[:, :-VALUES:-1]  # negative ones lie at the end
+    with np.errstate(invalid="ignore"):
+        distances /= distances.sum(1, keepdims=True)
+    steps = np.arange(POINTS)
+    variance = distances @ np.square(steps) - np.square(distances @ steps)
+    kernel = np.exp(
+        -2 * np.square(np.pi * _BANDWIDTH * np.fft.rfftfreq(POINTS)) * variance[:, None]
+    )
+    return np.maximum(np.fft.irfft(np.fft.rfft(distances) * kernel, POINTS), 0)
+
+
+def overlap_area(within: np.ndarray, between: np.ndarray) -> np.ndarray:
+    """Return the area under both densities of each sample, from 0 to 1, (samples,)."""
+    return np.minimum(within, between).sum(1)
+
+
+def kullback_leibler(within: np.ndarray, between: np.ndarray) -> np.ndarray:
+    """Return the divergence of the first density of each sample from the second, in nats."""
+    within, between = (np.maximum(density, _LEAST) for density in (within, between))
+    return (within * np.log(within / between)).sum(1)
 
 
 def mean_overlap(reference: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> float:
@@ -48,27 +84,9 @@ def mean_overlap(reference: Mapping[str, np.ndarray], other: Mapping[str, np.nda
 
     A feature that is the same for all of its passages has no distribution to compare.
     """
-    vary = [name for name, values in reference.items() if np.ptp(values) > 0]
-    return float(np.mean([overlap_area(reference[name], other[name]) for name in vary] or [0.0]))
-
-
-def _densities(reference: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return the densities of distances within and between two sets, and the width of a point."""
-    pairs = np.triu_indices(len(reference), 1)
-    within = np.abs(reference[pairs[0]] - reference[pairs[1]])
-    between = np.abs(reference[:, None] - other).ravel()
-    highest = max(within.max(initial=0), between.max(initial=0))
-    # A density extends beyond the distances by some bandwidths.
-    points = np.linspace(-0.25, 1.25, POINTS) * (highest or 1.0)
-    return _density(within, points), _density(between, points), points[1] - points[0]
-
-
-def _density(distances: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Return the density at points: of equal distances, all at the nearest point."""
-    width = points[1] - points[0]
-    if np.ptp(distances) < width / 10:
-        density = np.zeros(len(points))
-        density[np.abs(points - distances.mean()).argmin()] = 1 / width
-        return density
-    ranks = np.linspace(0, len(distances) - 1, DISTANCES).round().astype(int)
-    return gaussian_kde(np.sort(distances)[ranks])(points)
+    pairs = [(own, other[name]) for name, own in reference.items() if np.ptp(own) > 0]
+    areas = [
+        overlap_area(*densities(*pair, *(np.ones((1, len(values))) for values in pair)))
+        for pair in pairs
+    ]
+    return float(np.mean(areas or [0.0]))

@@ -92,21 +92,22 @@ def _between_parts(pitches: np.ndarray, grid: Grid) -> dict[str, np.ndarray]:
     }
 
 
-def _parallels(high: np.ndarray, low: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _parallels(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return how often two parts move at once, and how often in parallel fifths or octaves.
 
     Args:
-        high: pitches of a part, (passages, steps)
-        low: those of another one
+        one: pitches of a part, (passages, steps)
+        other: those of another one, which may cross it
 
     Returns:
         Two counts, each (passages,)
     """
-    sounds = (high != REST) & (low != REST)
-    moves = (np.diff(high) != 0) & (np.diff(low) != 0) & sounds[:, 1:] & sounds[:, :-1]
-    interval = (high - low) % 12
+    sounds = (one != REST) & (other != REST)
+    moves = (np.diff(one) != 0) & (np.diff(other) != 0) & sounds[:, 1:] & sounds[:, :-1]
+    # From the lower pitch upwards: downwards, a fifth would be a fourth.
+    interval = np.abs(one - other) % 12
     kept = (interval[:, 1:] == interval[:, :-1]) & np.isin(interval[:, 1:], PERFECT)
-    same_way = np.sign(np.diff(high)) == np.sign(np.diff(low))
+    same_way = np.sign(np.diff(one)) == np.sign(np.diff(other))
     return moves.sum(1), (moves & kept & same_way).sum(1)
 
 

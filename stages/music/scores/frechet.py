@@ -72,18 +72,40 @@ def train_judge(training: Roll, shape: Shape, seed: int) -> Callable[[Roll], np.
     return features
 
 
-def frechet_distance(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the squared distance of two normal distributions with the same moments.
+def frechet_distance(
+    one: np.ndarray, other: np.ndarray, one_counts: np.ndarray, other_counts: np.ndarray
+) -> np.ndarray:
+    """Return the squared distance of two normal distributions with the same moments, (samples,).
 
     Args:
         one: features of passages, (passages, features)
         other: those of others
+        one_counts: how often each passage occurs in each sample, (samples, passages)
+        other_counts: those of the others
     """
     means, covariances = zip(
-        *((points.mean(0), np.cov(points, rowvar=False)) for points in (one, other)), strict=True
+        *(_moments(one, one_counts), _moments(other, other_counts)), strict=True
     )
     # The trace of the root of a product of covariances is the sum of the roots of its eigenvalues.
     eigenvalues = np.linalg.eigvals(covariances[0] @ covariances[1]).real
-    root = np.sqrt(np.maximum(eigenvalues, 0)).sum()
-    apart = np.square(means[0] - means[1]).sum()
-    return float(max(0.0, apart + np.trace(covariances[0] + covariances[1]) - 2 * root))
+    roots = np.sqrt(np.maximum(eigenvalues, 0)).sum(1)
+    apart = np.square(means[0] - means[1]).sum(1)
+    traces = np.trace(covariances[0] + covariances[1], axis1=1, axis2=2)
+    return np.maximum(0, apart + traces - 2 * roots)
+
+
+def _moments(points: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean and the covariance of points in each sample.
+
+    Args:
+        points: points, (passages, features)
+        counts: how often each occurs, (samples, passages)
+
+    Returns:
+        Two arrays, (samples, features) and (samples, features, features)
+    """
+    totals = counts.sum(1)[:, None, None]
+    means = counts @ points / totals[:, 0]
+    products = np.tensordot(counts, points[:, :, None] * points[:, None], 1)
+    covariances = (products - totals * means[:, :, None] * means[:, None]) / (totals - 1)
+    return means, covariances

@@ -1,11 +1,22 @@
 """How much of some passages occurs in the training music."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
 from stages.music.notes.pianoroll import Grid, Roll
 from stages.music.scores.features import note_lengths
+
+
+def describe(roll: Roll, training: Roll, grid: Grid) -> dict[str, Any]:
+    """Return the numbers of this module of passages of the length of the grid, by name."""
+    return {
+        "bars_seen": seen_share(roll, training, grid.steps_per_bar),
+        "passages_seen": seen_share(roll, training, grid.steps),
+        "longest_run": longest_run(roll, training),
+        "distinct_bars": distinct_share(roll, grid),
+    }
 
 
 def spans(roll: Roll, steps: int) -> list[bytes]:

@@ -78,21 +78,19 @@ def scores_section(scored: ScoreComposerMetrics) -> Section:
 def _scores(scored: ScoreComposerMetrics) -> Table:
     rows = []
     for name, row in scored.scores.items():
-        interval = row.composer_interval
-        between = f" ({number(interval[0])} to {number(interval[1])})" if interval else ""
-        values = [f"{number(row.composer)}{between}" if kind == "composer" else
-                  number(getattr(row, kind)) for kind in KINDS]  # fmt: skip
+        low, high = map(number, row.composer_interval)
+        values = {kind: number(getattr(row, kind)) for kind in KINDS}
+        values["composer"] += f" ({low} to {high})"
         verdicts = [{"composer": "composer", "baseline": "other", "tie": "tie"}[row.nearer[kind]]
                     for kind in BASELINES]  # fmt: skip
-        rows.append([FEATURES[name], *values, " · ".join(verdicts)])
+        rows.append([FEATURES[name], *values.values(), " · ".join(verdicts)])
     passages = scored.passages
     return Table(
         f"{number(passages['composer'])} composed passages of {scored.bars} bars beside "
         f"{number(passages['real'])} of held-out pieces, and {number(scored.pieces)} composed "
         f"pieces of {scored.piece_bars} bars. Brackets are 95% intervals. The last column says for "
         "each simple method in turn whether the composer or the other one is nearer to real music; "
-        "tie means that a 95% interval cannot tell. The last three scores compare whole sets and "
-        "have no interval.",
+        "tie means that a 95% interval cannot tell.",
         ["score", *KINDS.values(), "nearer to real"],
         rows,
     )
