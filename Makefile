@@ -1,5 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
+# Set here so that a variable of the environment with this name does not count.
+PROFILE :=
 
 # For every command: no telemetry, and a fixed hash seed for reproducible results.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -13,8 +15,8 @@ export DO_NOT_TRACK := 1
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: .venv/installed ## Run the pipeline and print the path of the report
-	@python -m flows everything
+run: .venv/installed ## Run the pipeline and print the path of the report (PROFILE=NAME: conf/profile/NAME.yaml)
+	@python -m flows everything $(if $(PROFILE),--profile '$(PROFILE)')
 
 test: .venv/installed ## Run the tests
 	@python -m pytest --numprocesses logical

@@ -5,9 +5,13 @@ makes the same checks for the stages that will run, before the first of them sta
 
 Prefect records the run on the server at PREFECT_API_URL. If that is not set, a temporary server
 starts for the run, unless nothing has changed; its database is .dvc/tmp/prefect.db.
+
+`--profile thorough` first sets the values of conf/profile/thorough.yaml in params.yaml, as
+`dvc exp run -S` does, and keeps them there if they pass the checks.
 """
 
 import argparse
+import contextlib
 import logging
 import os
 import sys
@@ -19,6 +23,10 @@ if TYPE_CHECKING:
 
 REPORT = Path("reports/index.html")
 ANSWER_SECONDS = 10
+
+
+class MistakesError(Exception):
+    """Mistakes in params.yaml and the files it names; each argument is a message."""
 
 
 def main(argv: list[str]) -> int:
@@ -34,22 +42,22 @@ def main(argv: list[str]) -> int:
         help="which stages of dvc.yaml to run; check runs none",
     )
     parser.add_argument("--force", action="store_true", help="run unchanged stages as well")
+    parser.add_argument(
+        "--profile",
+        metavar="NAME",
+        help="first set the values of conf/profile/NAME.yaml in params.yaml",
+    )
     arguments = parser.parse_args(argv)
 
     # DVC and Prefect take seconds to import: --help needs neither, and the server starts meanwhile.
     from dvc.exceptions import DvcException
 
-    from flows.check import check_commands, check_names
-    from flows.graph import Graph
     from flows.server import Server
 
     try:
-        # First, because DVC's own message about a misspelled name says less.
-        if mistakes := check_names():
-            return report(mistakes)
-        graph = Graph()
+        graph = load_graph(arguments.flow, arguments.profile)
         if arguments.flow == "check":
-            return report(check_commands([stage.command for stage in graph.stages.values()]))
+            return 0
         server = None
         if not os.environ.get("PREFECT_API_URL"):
             if not arguments.force and is_finished(graph, arguments.flow):
@@ -65,6 +73,10 @@ def main(argv: list[str]) -> int:
             server.prune()
         else:
             check_server()
+    except MistakesError as error:
+        for mistake in error.args:
+            print(f"flows: {mistake}", file=sys.stderr)
+        return 1
     except (DvcException, OSError, ValueError, RuntimeError) as error:
         print(f"flows: {error}", file=sys.stderr)
         return 1
@@ -96,6 +108,42 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+def load_graph(flow: str, profile: str | None) -> "Graph":
+    """Return the graph, after setting the values of a profile in params.yaml.
+
+    The stages are checked here if the flow is `check`, and if the profile changes a value, because
+    params.yaml keeps the values of a profile only if they pass; otherwise the flow checks them.
+
+    Raises:
+        MistakesError: a check failed.
+    """
+    from flows.check import check_commands, check_names
+    from flows.graph import Graph
+
+    trial = contextlib.nullcontext([])
+    if profile is not None:
+        # Hydra, which DVC uses for overrides, takes a moment to import.
+        from flows.profiles import applied
+
+        trial = applied(profile)
+    with trial as changes:
+        # First, because DVC's own message about a misspelled name says less.
+        mistakes = check_names()
+        if not mistakes:
+            graph = Graph()
+            if changes or flow == "check":
+                stages = graph.stages if flow == "check" else graph.select(flow)
+                mistakes = check_commands([stage.command for stage in stages.values()])
+        if mistakes:
+            cause = f"with conf/profile/{profile}.yaml, " if changes else ""
+            raise MistakesError(*(cause + mistake for mistake in mistakes))
+    for change in changes:
+        print(change)
+    if changes:
+        print("`git restore params.yaml` goes back to the committed values", flush=True)
+    return graph
+
+
 def is_finished(graph: "Graph", flow: str) -> bool:
     """Return whether no stage of a flow has changed, and say so."""
     from dvc.lock import LockError
@@ -111,13 +159,6 @@ def is_finished(graph: "Graph", flow: str) -> bool:
     if any(str(REPORT) in stage.writes for stage in stages.values()):
         print(REPORT)
     return True
-
-
-def report(mistakes: list[str]) -> int:
-    """Print mistakes and return the exit status."""
-    for mistake in mistakes:
-        print(f"flows: {mistake}", file=sys.stderr)
-    return int(bool(mistakes))
 
 
 def check_server() -> None:

@@ -22,14 +22,11 @@ def check_names() -> list[str]:
     """
     try:
         graph = DVC_FILE.read_text(encoding="utf-8")
-        read: dict[Path, Any] = {PARAMS_FILE: None, EXECUTION_FILE: None}
-        for file in read:
-            try:
-                read[file] = yaml.load(file.read_text(encoding="utf-8"), yaml.CSafeLoader)
-            except (yaml.YAMLError, UnicodeDecodeError) as error:
-                return [f"{file} is not YAML: {' '.join(str(error).split())}"]
+        read = {file: read_yaml(file) for file in (PARAMS_FILE, EXECUTION_FILE)}
     except FileNotFoundError as error:
         return [f"{error.filename} is not in {Path.cwd()}: run from the project's root"]
+    except ValueError as error:
+        return [str(error)]
     params = read[PARAMS_FILE]
     # `${key}` and `${item}` belong to a `foreach`, which names its section itself.
     named = set(re.findall(r"\$\{([\w.]+)", graph)) - {"key", "item"}
@@ -44,14 +41,26 @@ def check_names() -> list[str]:
     iterated = {str(stage["foreach"])[2:-1] for stage in declared if "foreach" in stage}
     return mistakes + [
         f"{PARAMS_FILE}: '{name}' has to name at least one variant, each once"
-        for name in sorted(iterated & _sections(params))
+        for name in sorted(iterated & dotted_names(params))
         if not _names_variants(params, name)
     ]
 
 
+def read_yaml(file: Path) -> Any:
+    """Read a YAML file.
+
+    Raises:
+        ValueError: the file is not YAML in UTF-8.
+    """
+    try:
+        return yaml.load(file.read_text(encoding="utf-8"), yaml.CSafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} is not YAML: {' '.join(str(error).split())}") from None
+
+
 def _compare(file: Path, content: Any, named: set[str]) -> list[str]:
     """Compare the sections of a file with the names by which dvc.yaml reads it."""
-    sections = _sections(content)
+    sections = dotted_names(content)
     read = {name.rsplit(".", n)[0] for name in named for n in range(name.count(".") + 1)}
     missing = {name for name in read - sections if _parent(name) in sections | {""}}
     unread = [
@@ -102,10 +111,11 @@ def check_commands(commands: Iterable[str]) -> list[str]:
     return process.stderr.splitlines() if process.returncode else []
 
 
-def _sections(params: Any, prefix: str = "") -> set[str]:
+def dotted_names(params: Any, prefix: str = "") -> set[str]:
+    """Return the dotted names of all sections and parameters."""
     if not isinstance(params, dict):
         return set()
     names: set[str] = set()
     for key, value in params.items():
-        names |= {f"{prefix}{key}"} | _sections(value, f"{prefix}{key}.")
+        names |= {f"{prefix}{key}"} | dotted_names(value, f"{prefix}{key}.")
     return names
