@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import yaml
+from PIL import Image
 from pydantic import BaseModel
 from tiny import ROOT
 
@@ -22,6 +23,7 @@ from stages.metrics.classify_documents import ClassifyDocumentsMetrics
 from stages.metrics.cluster import ClusterMetrics, ClustersMetrics, ScoreMetrics
 from stages.metrics.collect import CollectMetrics
 from stages.metrics.collect_notes import CollectNotesMetrics
+from stages.metrics.collect_sounds import CollectSoundsMetrics
 from stages.metrics.compare_clusters import CandidateMetrics, CompareClustersMetrics
 from stages.metrics.compare_embeddings import CompareEmbeddingsMetrics, Verdict
 from stages.metrics.compare_learners import CompareLearnersMetrics
@@ -37,6 +39,7 @@ from stages.metrics.project import CircleMetrics, KeptMetrics, ProjectMetrics
 from stages.metrics.read_digits import ReadDigitsMetrics
 from stages.metrics.score_composer import ScoreComposerMetrics
 from stages.metrics.score_document_baselines import ScoreDocumentBaselinesMetrics, TfIdfMetrics
+from stages.metrics.score_player import ScorePlayerMetrics
 from stages.metrics.solve_adding_problem import SolveAddingProblemMetrics
 from stages.metrics.tokenize import TokenizeMetrics
 from stages.metrics.trace_kmeans import StartMetrics, TraceKmeansMetrics
@@ -112,7 +115,9 @@ def write_curve(path: Path, columns: dict[str, Any]) -> None:
 def write_inputs() -> None:
     """Write the inputs of every page below the current directory."""
     Path("params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False), encoding="utf-8")
-    for write in (write_text, write_embedding, write_sequence, write_clustering, write_music):
+    for write in (
+        write_text, write_embedding, write_sequence, write_clustering, write_music, write_player,
+    ):  # fmt: skip
         write()
     things = Contract(pa.schema([pa.field("n", pa.int64(), nullable=False)]))
     with Staging(Path("reports/validation/train_embedding/cbow.json")) as staging:
@@ -689,3 +694,83 @@ def write_music() -> None:
         "critic_distance": [np.nan, 0.1],
     }  # fmt: skip
     write_curve(CURVES / "train_composer.csv", curve)
+
+
+def write_player() -> None:
+    """Write what the page of the player is made from: short tones."""
+    from stages.music import contracts
+    from stages.music.player.sources import to_flac
+
+    folder = DATA / "music"
+    tone = np.sin(np.arange(8000) * 0.2) / 2
+    for name in ("performance", "reference", "real_performance", "real_reference"):
+        with wave.open(str(folder / f"{name}.wav"), "wb") as wav:
+            wav.setparams((2, 2, 32000, 0, "NONE", ""))
+            wav.writeframes(np.repeat(np.rint(tone * 9000), 2).astype("<i2").tobytes())
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / "spectrograms.png")
+    flac = to_flac(tone)
+    write_table(folder / "heard.parquet", contracts.HEARD, {"percent": [1, 100], "flac": flac})
+    write_table(
+        folder / "timbres.parquet",
+        contracts.TIMBRES,
+        {
+            "timbre": ["Flute", HOSTILE], "is_new_timbre": [False, True], "error_db": [5.0, 8.0],
+            "latent": [[0.0, 1.0], [1.0, 0.0]],
+        },
+    )  # fmt: skip
+    write_table(
+        folder / "gallery.parquet",
+        contracts.GALLERY,
+        {
+            "group": ["timbre", "timbre", "walk", "walk", "player", "nearest"],
+            "name": ["Flute", HOSTILE, "1", "2", "generated", "Flute 60 64"],
+            "x": [0.0, 2.0, 0.0, 0.0, 0.0, 0.0], "y": [1.0, 3.0, 0.0, 0.0, 0.0, 0.0], "flac": flac,
+        },
+    )  # fmt: skip
+    quality = {
+        "notes": 30, "different_bins": 1, "spectral_distance": 500.0,
+        "spectral_interval": (450.0, 550.0), "frechet_distance": 1.0,
+        "frechet_interval": (0.9, 1.1), "inception_score": 6.0, "pitch_accuracy": 0.99,
+        "pitch_interval": (0.98, 0.995), "pitch_entropy": 2.0, "diversity": 5.0,
+    }  # fmt: skip
+    qualities = dict.fromkeys(("player", "real"), quality)
+    for kind, distance in (("resynthesis", 400.0), ("neighbour", 410.0), ("mean", 9000.0)):
+        interval = (0.9 * distance, 1.1 * distance)
+        qualities[kind] = quality | {"spectral_distance": distance, "spectral_interval": interval}
+    write_metrics(
+        METRICS / "score_player.json",
+        ScorePlayerMetrics(
+            qualities=qualities,
+            classifier_accuracy=0.9,
+            range_accuracy={"player": 0.99, "real": 0.98},
+            lowest_pitch=24,
+            highest_pitch=83,
+            timbres=24,
+            timbres_made=23,
+            nearest=[{"pitch_midi": 60, "nearest": "Flute 60 64", "distance_db": 5.0}],
+            nearest_distance_db=6.0,
+            real_distance_db=7.0,
+            known_error_db=5.0,
+            new_error_db=8.0,
+            glide_jump=0.05,
+        ),
+    )
+    write_metrics(
+        METRICS / "collect_sounds.json",
+        CollectSoundsMetrics(
+            source="mine.sf2",
+            sounds={"total": 4, "train": 2, "validation": 1, "test": 1},
+            timbres=["Flute", HOSTILE],
+            new_timbres=["Organ"],
+            octaves={"Organ": -1},
+            dropped={"silent": 1},
+            examples=["mine.sf2 program 1: it is silent"],
+        ),
+    )
+    write_curve(
+        CURVES / "train_player.csv",
+        {
+            "round": [1, 2], "generator_loss": [0.5, 0.4], "critic_loss": [2.0, 1.5],
+            "critic_distance": [0.1, 0.6], "validation_distance": [5.0, 0.4],
+        },
+    )  # fmt: skip

@@ -70,6 +70,23 @@ TINY = {
     "music.compose.drafts": 2,
     "music.harmonize.drafts": 2,
     "music.score_composer.bootstrap_samples": 50,
+    "music.collect_sounds.programs": [0, 40, 73],
+    "music.collect_sounds.lowest_key": 48,
+    "music.collect_sounds.highest_key": 71,
+    "music.collect_sounds.velocities": [100],
+    "music.collect_sounds.new_timbres": 1,
+    "music.train_player.latent_size": 4,
+    "music.train_player.hidden_size": 16,
+    "music.train_player.components": 8,
+    "music.train_player.batch_size": 8,
+    "music.train_player.rounds": 20,
+    "music.train_player.rounds_per_checkpoint": 10,
+    "music.name_timbres.candidates": 16,
+    "music.name_timbres.starts": 2,
+    "music.name_timbres.steps": 5,
+    "music.perform.timbres": ["Flute", "Acoustic Grand Piano"],
+    "music.score_player.draws": 1,
+    "music.score_player.bootstrap_samples": 20,
 }
 
 

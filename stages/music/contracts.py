@@ -134,3 +134,75 @@ PROGRESS = Contract(
     ),
     min_rows=0,
 )
+
+SOUNDS = Contract(
+    pa.schema(
+        [
+            pa.field("sound_id", pa.string(), nullable=False),
+            pa.field("split", pa.string(), nullable=False),
+            pa.field("timbre", pa.string(), nullable=False),
+            pa.field("is_new_timbre", pa.bool_(), nullable=False),
+            pa.field("key", pa.int32(), nullable=False),
+            pa.field("pitch_midi", pa.int32(), nullable=False),
+            pa.field("velocity", pa.int32(), nullable=False),
+            pa.field("source", pa.string(), nullable=False),
+            pa.field("flac", pa.large_binary(), nullable=False),
+        ]
+    ),
+    (
+        ("ExpectColumnValuesToBeUnique", {"column": "sound_id"}),
+        _IN_SPLITS,
+        ("ExpectColumnValuesToBeBetween", {"column": "key", "min_value": 0, "max_value": 127}),
+        (
+            "ExpectColumnValuesToBeBetween",
+            {"column": "pitch_midi", "min_value": 0, "max_value": 127},
+        ),
+        ("ExpectColumnValuesToBeBetween", {"column": "velocity", "min_value": 1, "max_value": 127}),
+    ),
+)
+
+# Sounds as FLAC after percentages of a training.
+HEARD = Contract(
+    pa.schema(
+        [
+            pa.field("percent", pa.int32(), nullable=False),
+            pa.field("flac", pa.large_binary(), nullable=False),
+        ]
+    ),
+    (("ExpectColumnValuesToBeBetween", {"column": "percent", "min_value": 1, "max_value": 100}),),
+)
+
+TIMBRES = Contract(
+    pa.schema(
+        [
+            pa.field("timbre", pa.string(), nullable=False),
+            pa.field("is_new_timbre", pa.bool_(), nullable=False),
+            pa.field("error_db", pa.float64(), nullable=False),
+            pa.field("latent", pa.list_(pa.float32()), nullable=False),
+        ]
+    ),
+    (
+        ("ExpectColumnValuesToBeUnique", {"column": "timbre"}),
+        ("ExpectColumnValuesToBeBetween", {"column": "error_db", "min_value": 0}),
+    ),
+)
+
+# Sounds for the report: known timbres and their places on a map, steps between two of them, and
+# new notes of the player, each followed by the nearest real one.
+GALLERY = Contract(
+    pa.schema(
+        [
+            pa.field("group", pa.string(), nullable=False),
+            pa.field("name", pa.string(), nullable=False),
+            pa.field("x", pa.float64(), nullable=False),
+            pa.field("y", pa.float64(), nullable=False),
+            pa.field("flac", pa.large_binary(), nullable=False),
+        ]
+    ),
+    (
+        (
+            "ExpectColumnValuesToBeInSet",
+            {"column": "group", "value_set": ["timbre", "walk", "player", "nearest"]},
+        ),
+    ),
+)

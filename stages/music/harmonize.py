@@ -12,7 +12,6 @@ from pydantic import Field
 
 from stages.core.command import Input, command
 from stages.core.errors import StageError
-from stages.core.losses import Losses
 from stages.core.outputs import Output, Table
 from stages.core.params import Params
 from stages.core.products import use_openblas
@@ -40,8 +39,7 @@ from stages.music.notes.pianoroll import (
 )
 from stages.music.notes.synthesis import render, to_wav
 from stages.music.notes.voices import number_voices
-from stages.music.sources.collection import Source
-from stages.music.sources.files import find_files, read_file
+from stages.music.sources.files import read_piece
 
 
 class HarmonizeParams(Params):
@@ -80,17 +78,9 @@ def read_melody(path: str, raw: Path, grid: Grid) -> Melody:
         StageError: the file is missing, is not music, has no note with a pitch, or has another
             metre than the composer writes.
     """
-    losses = Losses()
-    files = list(find_files(Source(path=path), raw, losses))
-    if len(files) != 1:
-        raise StageError(f"{raw / path} has {len(files)} files: give one with the melody")
-    try:
-        pieces = read_file(files[0], losses)
-    except StageError as error:
-        raise StageError(f"{raw / path}: {error}") from None
-    if not pieces or all(note.is_drum for note in pieces[0].notes):
+    piece = read_piece(path, raw)
+    if all(note.is_drum for note in piece.notes):
         raise StageError(f"{raw / path} has no note with a pitch: give a file with a melody")
-    piece = pieces[0]
     if piece.metres[0].beats_per_bar != grid.beats_per_bar:
         metre = piece.metres[0]
         raise StageError(

@@ -32,7 +32,8 @@ from stages.music.scores import baselines, novelty
 from stages.music.scores.comparison import compare, compare_means, resample
 from stages.music.scores.distributions import densities, kullback_leibler, overlap_area
 from stages.music.scores.features import features
-from stages.music.scores.frechet import frechet_distance, train_judge
+from stages.music.scores.frechet import frechet_distance
+from stages.music.scores.judge import train_judge
 
 
 class ScoreComposerParams(Params):

@@ -23,6 +23,7 @@ from stages.core.outputs import Output, Table
 from stages.core.params import Params
 from stages.core.products import use_openblas
 from stages.core.progress import progress as shown
+from stages.music.adversarial.losses import Loss, critic_loss, generator_loss
 from stages.music.composer.drawing import told_of
 from stages.music.composer.networks import (
     Critic,
@@ -64,7 +65,7 @@ class TrainComposerParams(Params):
     learning_rate: float = Field(gt=0)
     rounds: int = Field(ge=2)
     adversarial_from: float = Field(ge=0, le=1)
-    loss: Literal["non_saturating", "hinge", "wasserstein"]
+    loss: Loss
     adversarial_weight: float = Field(ge=0)
     critic_batch_size: int = Field(ge=2)
     critic_learning_rate: float = Field(gt=0)
@@ -92,48 +93,6 @@ def likelihood(generator: Generator, choices: Tensor, told: Tensor, noise: Tenso
     """Return the mean negative log-likelihood of choices, in nats for each part and step."""
     logits = generator(choices, told, noise)  # (parts, steps, batch, choices)
     return functional.cross_entropy(logits.flatten(0, 2), choices.permute(1, 2, 0).flatten())
-
-
-def critic_loss(
-    critic: Critic, real: Tensor, drawn: Tensor, told: Tensor, params: TrainComposerParams
-) -> tuple[Tensor, float]:
-    """Return the loss of the critic, and how far apart its mean scores of both sides are.
-
-    The penalty of the Wasserstein loss keeps the norm of the gradient between real and drawn
-    passages at 1 (Gulrajani et al. 2017, arXiv:1704.00028, equation 3). Those of the hinge and the
-    non-saturating loss keep it small at real passages (Mescheder et al. 2018, arXiv:1801.04406,
-    equation 9).
-
-    Args:
-        critic: network that scores passages
-        real: choices of real passages as zeros and ones, (batch, parts, steps, choices)
-        drawn: those of the generator's passages
-        told: conditions of both, (batch, conditions, steps)
-        params: parameters of the training
-    """
-    of_real, of_drawn = critic(real, told), critic(drawn, told)
-    distance = of_real.mean() - of_drawn.mean()
-    if params.loss == "wasserstein":
-        share = torch.rand(len(real), 1, 1, 1, device=real.device)
-        at = (share * real + (1 - share) * drawn).requires_grad_()
-        loss = -distance
-    else:
-        at = real.clone().requires_grad_()
-        loss = {
-            "hinge": functional.relu(1 - of_real).mean() + functional.relu(1 + of_drawn).mean(),
-            "non_saturating": functional.softplus(-of_real).mean()
-            + functional.softplus(of_drawn).mean(),
-        }[params.loss]
-    (slope,) = torch.autograd.grad(critic(at, told).sum(), at, create_graph=True)
-    squares = slope.flatten(1).square().sum(1)
-    penalty = (squares.sqrt() - 1).square() if params.loss == "wasserstein" else squares / 2
-    return loss + params.gradient_penalty * penalty.mean(), distance.item()
-
-
-def adversarial_loss(critic: Critic, drawn: Tensor, told: Tensor, loss: str) -> Tensor:
-    """Return the loss of the generator, whose passages the critic should take for real ones."""
-    scores = critic(drawn, told)
-    return functional.softplus(-scores).mean() if loss == "non_saturating" else -scores.mean()
 
 
 class Windows(NamedTuple):
@@ -237,13 +196,19 @@ class Training:
             functional.one_hot(one, self.generator.shape.choices).float()
             for one in (choices, drawn)
         )
-        loss, distance = critic_loss(self.critic, real, fake, told, self.params)
+        loss, distance = critic_loss(
+            lambda examples: self.critic(examples, told),
+            real,
+            fake,
+            self.params.loss,
+            self.params.gradient_penalty,
+        )
         self.critic_optimizer.zero_grad()
         loss.backward()
         self.critic_optimizer.step()
         chances = self.generator(drawn, told, noise).softmax(3).permute(2, 0, 1, 3)
         through = fake + chances - chances.detach()
-        against = adversarial_loss(self.critic, through, told, self.params.loss)
+        against = generator_loss(self.critic(through, told), self.params.loss)
         return against, {
             "generator_loss": against.item(),
             "critic_loss": loss.item(),

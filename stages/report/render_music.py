@@ -1,6 +1,5 @@
 """Render the page of the music room."""
 
-import base64
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +19,7 @@ from stages.report.page.content import (
     NotePlayer,
     Page,
     Section,
+    data_url,
     number,
 )
 from stages.report.page.html import write_page
@@ -92,7 +92,12 @@ def main(
 def _heard(piece: pd.DataFrame, caption: str, mid: Path, wav: Path) -> list[Block]:
     beats = (piece["onset_beats"] + piece["duration_beats"]).max()
     return [
-        Audio(caption, _data_url("audio/wav", wav), _data_url("audio/midi", mid), mid.name),
+        Audio(
+            caption,
+            data_url("audio/wav", wav.read_bytes()),
+            data_url("audio/midi", mid.read_bytes()),
+            mid.name,
+        ),
         Chart(
             f"The same piece as a piano roll: {number(float(beats), 0)} quarter notes, from pitch "
             f"{piece['pitch_midi'].min()} to {piece['pitch_midi'].max()}.",
@@ -143,7 +148,3 @@ def _training(curve: pd.DataFrame) -> list[Block]:
             curves(rows.round(4), "round", "loss", "Losses of generator and critic over rounds."),
         ),
     ]
-
-
-def _data_url(kind: str, path: Path) -> str:
-    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"

@@ -17,7 +17,8 @@ from stages.music.scores.distributions import (
     overlap_area,
 )
 from stages.music.scores.features import features, note_lengths
-from stages.music.scores.frechet import frechet_distance, shuffled, train_judge
+from stages.music.scores.frechet import frechet_distance
+from stages.music.scores.judge import shuffled, train_judge
 
 GRID = Grid(parts=2, bars=1, beats_per_bar=2.0, steps_per_beat=2)
 

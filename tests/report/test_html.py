@@ -36,7 +36,7 @@ def test_numbers_are_rounded_and_none_is_a_dash():
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_pages_in_a_browser(browser, report, width):
-    assert check_pages(browser, list(report.values()), width) == 31
+    assert check_pages(browser, list(report.values()), width) == 33
 
 
 def test_map_names_points_and_switches_projection(browser, report):
@@ -62,6 +62,18 @@ def test_music_plays(browser, report):
     links = page.get_by_role("link", name="Download the MIDI file")
     link = links.first.get_attribute("href")
     assert base64.b64decode(link.split(",")[1])[:4] == b"MThd"
+    assert complaints == []
+
+
+def test_short_sounds_play_one_at_a_time(browser, report):
+    page, complaints, _ = look(browser, report["player"], 1280)
+    first, second = (page.locator(".sounds button").nth(place) for place in (0, 1))
+    first.click()
+    page.wait_for_function("sound.currentTime > 0.1")
+    assert "playing" in first.get_attribute("class")
+    second.click()
+    assert "playing" not in first.get_attribute("class")
+    page.wait_for_function("document.querySelector('.sounds .playing') === null")
     assert complaints == []
 
 

@@ -14,7 +14,7 @@ def test_the_page_plays_and_scores_a_piece(inputs):
     piece, harmonized, scores, learned, _ = page.sections
     for section, name in ((piece, "composition"), (harmonized, "harmonization")):
         audio, roll = section.blocks
-        wav = base64.b64decode(audio.wav.removeprefix("data:audio/wav;base64,"))
+        wav = base64.b64decode(audio.sound.removeprefix("data:audio/wav;base64,"))
         assert wav == Path(f"data/music/{name}.wav").read_bytes()
         assert base64.b64decode(audio.midi.split(",")[1]) == b"MThd"
         assert audio.name == f"{name}.mid"

@@ -130,3 +130,22 @@ def read_file(file: File, left_out: Losses) -> list[Piece]:
             "too_large", f"larger than {MAX_BYTES >> 20} MiB: split it into pieces"
         )
     return reader(data)
+
+
+def read_piece(path: str, raw: Path) -> Piece:
+    """Return the first piece in a file in `raw`.
+
+    Raises:
+        StageError: the file is missing, is one of several in a folder or archive, or is not music.
+    """
+    losses = Losses()
+    files = list(find_files(Source(path=path), raw, losses))
+    if len(files) != 1:
+        raise StageError(f"{raw / path} has {len(files)} files: give one")
+    try:
+        pieces = read_file(files[0], losses)
+    except StageError as error:
+        raise StageError(f"{raw / path}: {error}") from None
+    if not pieces:
+        raise StageError(f"{raw / path} is not a file of notes ({', '.join(READERS)}): give one")
+    return pieces[0]

@@ -5,9 +5,11 @@ what is done about files that break its rules.
 """
 
 from bisect import bisect_right
+from collections.abc import Callable
 from operator import itemgetter
 
 from stages.music.sources.midi_chunks import find_tracks, read_division, unwrap
+from stages.music.sources.midi_controls import read_controls
 from stages.music.sources.midi_tracks import Contents, read_track
 from stages.music.sources.piece import Metre, Note, Piece, Tempo, UnreadableError
 
@@ -55,15 +57,20 @@ def read_midi(data: bytes) -> list[Piece]:
         contents.tempos = []
     tempos = _changes([(0, _DEFAULT_TEMPO_US), *contents.tempos])
     metres, pickup_beats = _metres(contents.metres, ticks_per_beat)
+    clock = _clock(tempos)
+    per_second = 1_000_000 * ticks_per_beat
+    bends, pedals = read_controls(contents.controls, lambda tick: clock(tick) / per_second)
     piece = Piece(
         title=contents.names[0],
-        notes=_notes(contents, tempos, ticks_per_beat),
+        notes=_notes(contents, clock, ticks_per_beat),
         track_names=contents.names,
         metres=metres,
         tempos=[Tempo(tick / ticks_per_beat, 60_000_000 / tempo) for tick, tempo in tempos],
         pickup_beats=pickup_beats,
         licence="; ".join(dict.fromkeys(contents.licences)),
         repairs=dict(sorted(repairs.items())),
+        bends=bends,
+        pedals=pedals,
     )
     return [piece]
 
@@ -96,7 +103,26 @@ def _metres(
     return metres, 0.0
 
 
-def _notes(contents: Contents, tempos: list[tuple[int, int]], ticks_per_beat: float) -> list[Note]:
+def _clock(tempos: list[tuple[int, int]]) -> Callable[[int], int]:
+    """Return a function from a tick to its time, in microseconds times ticks of a quarter note.
+
+    Such times are whole numbers: nothing is rounded.
+    """
+    starts, clocks, now, clock = [], [], 0, 0
+    for (start, tempo), (before, _) in zip(tempos, [(0, 0), *tempos], strict=False):
+        clock += (start - before) * now
+        now = tempo
+        starts.append(start)
+        clocks.append(clock)
+
+    def time_of(tick: int) -> int:
+        change = bisect_right(starts, tick) - 1
+        return clocks[change] + (tick - starts[change]) * tempos[change][1]
+
+    return time_of
+
+
+def _notes(contents: Contents, clock: Callable[[int], int], ticks_per_beat: float) -> list[Note]:
     """Return the notes in order of onset, track and pitch, with times in beats and in seconds."""
     contents.notes.sort()
     last = max(note[3] for note in contents.notes)
@@ -106,17 +132,9 @@ def _notes(contents: Contents, tempos: list[tuple[int, int]], ticks_per_beat: fl
             f"a note ends after {last / ticks_per_beat:,.0f} quarter notes, and pieces of up to "
             f"{MAX_BEATS:,} are read; correct its time or remove the file",
         )
-    # Times in microseconds times ticks of a quarter note are whole numbers: nothing is rounded.
-    starts, clocks, now, clock = [], [], 0, 0
-    for (start, tempo), (before, _) in zip(tempos, [(0, 0), *tempos], strict=False):
-        clock += (start - before) * now
-        now = tempo
-        starts.append(start)
-        clocks.append(clock)
-    clock_of = {}
-    for tick in {tick for note in contents.notes for tick in (note[0], note[3])}:
-        change = bisect_right(starts, tick) - 1
-        clock_of[tick] = clocks[change] + (tick - starts[change]) * tempos[change][1]
+    clock_of = {
+        tick: clock(tick) for tick in {t for note in contents.notes for t in (note[0], note[3])}
+    }
     per_second = 1_000_000 * ticks_per_beat
     for programs in contents.programs.values():
         programs.sort(key=itemgetter(0))
@@ -126,7 +144,7 @@ def _notes(contents: Contents, tempos: list[tuple[int, int]], ticks_per_beat: fl
             changes = contents.programs[channel]
             change = bisect_right(changes, onset, key=itemgetter(0))
             program = changes[change - 1][1] if change else 0
-        clock = clock_of[onset]
+        start = clock_of[onset]
         notes.append(
             Note(
                 track,
@@ -135,8 +153,8 @@ def _notes(contents: Contents, tempos: list[tuple[int, int]], ticks_per_beat: fl
                 channel == DRUM_CHANNEL,
                 onset / ticks_per_beat,
                 (end - onset) / ticks_per_beat,
-                clock / per_second,
-                (clock_of[end] - clock) / per_second,
+                start / per_second,
+                (clock_of[end] - start) / per_second,
                 pitch,
                 velocity,
             )

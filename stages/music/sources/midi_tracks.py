@@ -11,6 +11,10 @@ _SYSTEM_LENGTHS = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # data bytes of system messages; 
 # Kinds of meta events, and how many bytes those of a fixed length have.
 _TITLE, _COPYRIGHT, _END, _TEMPO, _METRE, _KEY = 0x03, 0x02, 0x2F, 0x51, 0x58, 0x59
 _META_LENGTHS = {0x00: 2, 0x20: 1, 0x21: 1, _TEMPO: 3, 0x54: 5, _METRE: 4, _KEY: 2}
+# Controllers; those of a registered parameter come before its value.
+BEND = -1
+PEDAL, PARAMETER_HIGH, PARAMETER_LOW, VALUE_HIGH, VALUE_LOW, RESET = 64, 101, 100, 6, 38, 121
+_CONTROLLERS = {BEND, PEDAL, PARAMETER_HIGH, PARAMETER_LOW, VALUE_HIGH, VALUE_LOW, RESET}
 
 
 class Contents:
@@ -22,6 +26,8 @@ class Contents:
         tempos: (onset, microseconds a quarter note)
         metres: (onset, numerator, denominator)
         programs: (onset, program) by channel
+        controls: (onset, channel, controller, value) of bends, whose controller is BEND, and of
+            the controllers that matter to performing them
         names: names of tracks
         licences: copyright notices
         repairs: number of repairs by kind of fault
@@ -33,6 +39,7 @@ class Contents:
         self.tempos: list[tuple[int, int]] = []
         self.metres: list[tuple[int, int, int]] = []
         self.programs: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        self.controls: list[tuple[int, int, int, int]] = []
         self.names: list[str] = []
         self.licences: list[str] = []
         self.repairs: Counter[str] = Counter()
@@ -138,8 +145,18 @@ def read_track(data: bytes, track: int, contents: Contents) -> None:
                         notes.append((onset, track, pitch, tick, status & 15, velocity, program))
                 else:
                     repairs["off_without_on"] += 1
-            elif status < 0xC0 or 0xDF < status < 0xF0:  # pressure, controller, bend
+            elif status < 0xB0:  # pressure of a note
                 at += 2
+            elif status < 0xC0 or status > 0xDF:  # controller, bend
+                low, high = data[at], data[at + 1]
+                at += 2
+                controller = BEND if status > 0xDF else low
+                if controller in _CONTROLLERS:
+                    if low > 127 or high > 127:
+                        repairs["control_over_127"] += 1
+                        continue
+                    value = high << 7 | low if controller == BEND else high
+                    contents.controls.append((tick, status & 15, controller, value))
             elif status < 0xD0:
                 if data[at] > 127:
                     repairs["program_over_127"] += 1

@@ -1,5 +1,6 @@
 """A piece of music, as every reader returns it."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from stages.core.errors import StageError
@@ -65,6 +66,22 @@ class Tempo(NamedTuple):
     bpm: float
 
 
+class Bend(NamedTuple):
+    """From `onset_seconds` on, the notes of a channel sound higher by `semitones`."""
+
+    channel: int
+    onset_seconds: float
+    semitones: float
+
+
+class Pedal(NamedTuple):
+    """At `onset_seconds`, the sustain pedal of a channel goes down or up."""
+
+    channel: int
+    onset_seconds: float
+    is_down: bool
+
+
 class Piece(NamedTuple):
     """A piece.
 
@@ -77,6 +94,8 @@ class Piece(NamedTuple):
         pickup_beats: quarter notes before the first full bar
         licence: what the file says of its licence; empty if it says nothing
         repairs: number of repairs by kind of fault
+        bends: bends in order of time
+        pedals: movements of sustain pedals in order of time
     """
 
     title: str
@@ -87,3 +106,5 @@ class Piece(NamedTuple):
     pickup_beats: float
     licence: str
     repairs: dict[str, int]
+    bends: Sequence[Bend] = ()
+    pedals: Sequence[Pedal] = ()

@@ -1,8 +1,9 @@
 """The parts of a page. The templates say how each kind looks."""
 
+import base64
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 # Colours that colour-blind people can tell apart (Okabe and Ito 2008).
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"]
@@ -14,6 +15,7 @@ TITLES = {
     "sequence": "Sequence models",
     "clustering": "Clusters",
     "music": "Music",
+    "player": "Player",
     "validation": "Validation",
 }
 
@@ -64,13 +66,46 @@ class Chart:
 
 @dataclass(frozen=True)
 class Audio:
-    """Sound and its notes, as data URLs, and the name under which the notes are saved."""
+    """Sound as a data URL; and its notes, if given, with the name under which they are saved."""
 
     caption: str
-    wav: str
-    midi: str
-    name: str
+    sound: str
+    midi: str = ""
+    name: str = ""
     kind: str = field(default="audio", init=False)
+
+
+class Sound(NamedTuple):
+    """A short sound.
+
+    Attributes:
+        label: what the button says.
+        url: the sound as a data URL.
+        place: where the button is on a map, from the left and from the top, 0 to 1; None in a row.
+    """
+
+    label: str
+    url: str
+    place: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Sounds:
+    """Short sounds with a button each, in a row or on a map."""
+
+    caption: str
+    sounds: list[Sound]
+    kind: str = field(default="sounds", init=False)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as a data URL, and what it shows in words."""
+
+    caption: str
+    url: str
+    description: str
+    kind: str = field(default="picture", init=False)
 
 
 @dataclass(frozen=True)
@@ -108,7 +143,7 @@ class Details:
     kind: str = field(default="details", init=False)
 
 
-Block = Text | Quote | Table | Chart | Audio | NotePlayer | Details
+Block = Text | Quote | Table | Chart | Audio | Sounds | Picture | NotePlayer | Details
 
 
 @dataclass(frozen=True)
@@ -144,6 +179,11 @@ class Page:
         return self._has(Chart)
 
     @property
+    def has_sounds(self) -> bool:
+        """Whether the page needs the JavaScript that plays short sounds."""
+        return self._has(Sounds)
+
+    @property
     def has_players(self) -> bool:
         """Whether the page needs the JavaScript that plays notes."""
         return self._has(NotePlayer)
@@ -151,6 +191,11 @@ class Page:
     def _has(self, kind: type) -> bool:
         blocks: Iterable[Block] = (block for part in self.sections for block in part.blocks)
         return any(isinstance(block, kind) for block in blocks)
+
+
+def data_url(kind: str, data: bytes) -> str:
+    """Return data of a media type, such as audio/wav, as a URL."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def number(value: Any, digits: int = 3) -> str:

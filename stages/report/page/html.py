@@ -55,6 +55,7 @@ def render(page: Page, headlines: dict[str, Headline] | None = None) -> str:
         headlines=headlines or {},
         style=Markup((TEMPLATES / "style.css").read_text("utf-8")),
         vega=Markup(_vega()) if page.has_charts else None,
+        sounds=Markup((TEMPLATES / "sounds.js").read_text("utf-8")) if page.has_sounds else None,
         player=Markup((TEMPLATES / "player.js").read_text("utf-8")) if page.has_players else None,
     )
 

@@ -1,0 +1,151 @@
+"""The networks of the player: a generator of notes from a latent and a pitch, and a critic."""
+
+import itertools
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+# Notes of one timbre that the critic sees together, so that a latent is one timbre at all pitches.
+TOGETHER = 2
+# Of this many examples, the critic is told how much they differ (Karras et al. 2018,
+# arXiv:1710.10196, section 3), so that the generator does not make few timbres only.
+_GROUP = 8
+_PITCHES_PER_BUMP = 6
+_BUMPS = torch.arange(0, 128, _PITCHES_PER_BUMP)
+
+
+class Shape(NamedTuple):
+    """Sizes of the networks, and the range of what they learned from.
+
+    Attributes:
+        latent_size: numbers of a latent
+        hidden_size: width of the layers
+        components: principal components of what the generator emits
+        pitches: lowest and highest pitch
+        velocities: lowest and highest velocity
+    """
+
+    latent_size: int
+    hidden_size: int
+    components: int
+    pitches: tuple[int, int]
+    velocities: tuple[int, int]
+
+    def conditions(self, pitch_midi: Tensor, velocity: Tensor) -> Tensor:
+        """Return what the networks are told of notes, (..., conditions).
+
+        Pitches and velocities outside the range of the training count as its ends.
+        """
+        pitch = pitch_midi.clamp(*self.pitches).float()[..., None]
+        middle = sum(self.velocities) / 2
+        half = max(1.0, (self.velocities[1] - self.velocities[0]) / 2)
+        loudness = (velocity.clamp(*self.velocities).float() - middle) / half
+        bumps = torch.exp(-(((pitch - _BUMPS.to(pitch.device)) / _PITCHES_PER_BUMP) ** 2))
+        return torch.cat([(pitch - 60) / 24, bumps, loudness[..., None]], dim=-1)
+
+
+def _layers(*sizes: int) -> nn.Sequential:
+    """Return layers with an activation after each."""
+    layers = []
+    for before, after in itertools.pairwise(sizes):
+        layers += [nn.Linear(before, after), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers)
+
+
+class Generator(nn.Module):
+    """Make notes from latents.
+
+    The last layer is a basis: the principal components of the real notes. In front of it, notes
+    are `components` numbers, which both networks work with.
+
+    Args:
+        shape: sizes of the network
+        values: numbers that describe a note
+    """
+
+    def __init__(self, shape: Shape, values: int):
+        super().__init__()
+        self.shape = shape
+        told, hidden = 2 + len(_BUMPS), shape.hidden_size
+        self.layers = nn.Sequential(
+            _layers(shape.latent_size + told, hidden, hidden, hidden),
+            nn.Linear(hidden, shape.components),
+        )
+        self.register_buffer("mean", torch.zeros(values))
+        self.register_buffer("basis", torch.zeros(shape.components, values))
+
+    def fit_basis(self, notes: Tensor, whitening: float) -> None:
+        """Make the last layer the principal components of notes, (notes, values).
+
+        Args:
+            notes: real notes
+            whitening: 1 gives all components the same variance, 0 keeps theirs
+        """
+        self.mean.copy_(notes.mean(0))
+        centred = (notes - self.mean).double()
+        # There are fewer notes than values, so the components are found among the notes.
+        squares, shares = torch.linalg.eigh(centred @ centred.T)
+        last = slice(-self.shape.components, None)
+        sizes = squares[last].flip(0).clamp(min=1e-9).sqrt()
+        axes = (centred.T @ shares[:, last].flip(1) / sizes).T  # (components, values)
+        deviations = sizes / len(notes) ** 0.5
+        scales = deviations**whitening * deviations[0] ** (1 - whitening)
+        self.basis.copy_(axes * scales[:, None])
+
+    def project(self, notes: Tensor) -> Tensor:
+        """Return the components, (notes, components), of notes, (notes, values)."""
+        return (notes - self.mean) @ self.basis.T / self.basis.square().sum(1)
+
+    def forward(self, latents: Tensor, conditions: Tensor) -> Tensor:
+        """Return the components of notes, (..., components)."""
+        return self.layers(torch.cat([latents, conditions], dim=-1))
+
+    def values(self, components: Tensor) -> Tensor:
+        """Return the values of notes, (notes, values)."""
+        return self.mean + components @ self.basis
+
+
+class Critic(nn.Module):
+    """Score notes of one timbre: high for real ones."""
+
+    def __init__(self, shape: Shape):
+        super().__init__()
+        hidden = shape.hidden_size
+        self.first = _layers(TOGETHER * (shape.components + 2 + len(_BUMPS)), hidden, hidden)
+        self.last = nn.Sequential(_layers(hidden + 1, hidden), nn.Linear(hidden, 1))
+
+    def forward(self, components: Tensor, conditions: Tensor) -> Tensor:
+        """Return a score of each example, (examples,).
+
+        Args:
+            components: components of the notes of each example, (examples, TOGETHER, components)
+            conditions: their pitch and velocity, (examples, TOGETHER, conditions)
+        """
+        hidden = self.first(torch.cat([components, conditions], dim=-1).flatten(1))
+        groups = hidden.unflatten(0, (-1, _GROUP))
+        spread = (groups.var(1, unbiased=False) + 1e-6).sqrt().mean(1)
+        spread = spread.repeat_interleave(_GROUP)[:, None]
+        return self.last(torch.cat([hidden, spread], dim=1))[:, 0]
+
+
+def save_player(generator: Generator, path: Path) -> None:
+    """Write the weights of a generator and its shape."""
+    weights = {key: value.cpu().contiguous() for key, value in generator.state_dict().items()}
+    save_file(weights, path, {"shape": json.dumps(generator.shape)})
+
+
+def read_player(path: Path) -> Generator:
+    """Return the generator that `save_player` wrote."""
+    with safe_open(path, "pt") as file:
+        *sizes, pitches, velocities = json.loads(file.metadata()["shape"])
+        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    generator = Generator(
+        Shape(*sizes, tuple(pitches), tuple(velocities)), len(weights["mean"])
+    ).eval()
+    generator.load_state_dict(weights)
+    return generator

@@ -1,0 +1,41 @@
+import base64
+import io
+
+import pytest
+import soundfile
+from page_inputs import HOSTILE, content
+
+
+def test_the_page_plays_and_scores_the_player(inputs):
+    page = content("render_player")
+    assert page.summary == (
+        "Notes of the player at held-out pitches have the right pitch in 99.0% of cases, differ "
+        "from real ones in 1 of 20 clusters, and are 1.2 times as far from them as the real notes "
+        "rendered from their own curves."
+    )
+    performances, timbres, scores, learned, collected = page.sections
+    for audio in performances.blocks:
+        flac = base64.b64decode(audio.sound.removeprefix("data:audio/flac;base64,"))
+        sound, rate_hz = soundfile.read(io.BytesIO(flac))
+        assert (sound.shape, rate_hz) == ((8000, 2), 32000)
+        assert audio.midi == ""
+    known, walk, errors = timbres.blocks
+    flute, other = known.sounds
+    assert (flute.label, other.label) == ("Flute", f"{HOSTILE} (new)")
+    assert flute.place == pytest.approx((0.08, 0.92))
+    assert other.place == pytest.approx((0.92, 0.08))
+    assert [one.label for one in walk.sounds] == ["1", "2"]
+    assert errors.rows == [["Flute", "no", "5.0"], [HOSTILE, "yes", "8.0"]]
+    table, compared, _, copies, nearest = scores.blocks
+    assert table.rows[0][:3] == ["player", "1", "500 (450 to 550)"]
+    assert "nearer to real notes than mean of all timbres" in compared.text
+    assert "farther than real curves of the next pitch" in compared.text
+    assert [one.label for one in copies.sounds] == ["1 new", "1 real"]
+    assert nearest.rows == [["1", "60", "Flute 60 64", "5.0"]]
+    heard, distance, _ = learned.blocks
+    assert [one.label for one in heard.sounds] == [
+        "after 1% of the steps", "after 100% of the steps"
+    ]  # fmt: skip
+    assert "The checkpoint of round 2 of 2 is kept" in distance.caption
+    assert "Organ sounds 1 octave below its keys" in collected.blocks[0].text
+    assert "Not used: mine.sf2 program 1: it is silent." in collected.blocks[0].text
