@@ -24,6 +24,7 @@ _HOP = round(HOP_SECONDS * SAMPLE_RATE_HZ)
 _STEP = 16  # samples between two looks at a phase, which give a frequency
 _LEAST_AMPLITUDE, _LEAST_POWER = 1e-5, 1e-11
 _MAX_INHARMONICITY = 0.002
+_LOUD = 1 / 200  # of the loudest harmonic; others may be only what leaks from their neighbours
 _FIRST_HARMONICS = 8  # which give the deviation of the pitch
 # Harmonics reach this many bins of a spectrum to each side. Noise is measured between them.
 _REACH_BINS = 3.0
@@ -108,7 +109,9 @@ def _tune(
 
     (f_k / k)^2 is a line in k^2, fitted to loud harmonics.
     """
-    weights = np.sqrt(np.abs(tones)) * (np.abs(ahead) < 0.3 * nominal)
+    levels = np.abs(tones)
+    is_loud = levels > _LOUD * levels.max(axis=1, keepdims=True)
+    weights = np.sqrt(levels) * is_loud * (np.abs(ahead) < 0.3 * nominal)
     weights[:3] = 0  # in the attack, frequencies are not settled
     if not weights.any():
         return nominal, 0.0

@@ -22,7 +22,7 @@ _DEFAULT_VELOCITY = 100  # of a file whose name gives none
 _SETTLING = 256  # samples in which a note that was stopped dies away
 # NAME-PITCH or NAME-PITCH-VELOCITY, where PITCH is a MIDI number or a name such as F#3 or Bb2.
 _FILE_NAME = re.compile(
-    r"(?:(?P<timbre>.*)[-_ ])?(?P<pitch>\d{1,3}|[A-Ga-g][#b]?-?\d)(?:[-_ ](?P<velocity>\d{1,3}))?"
+    r"(?:(?P<timbre>.*?)[-_ ])?(?P<pitch>\d{1,3}|[A-Ga-g][#b]?-?\d)(?:[-_ ](?P<velocity>\d{1,3}))?"
 )
 
 
