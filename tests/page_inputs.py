@@ -32,6 +32,7 @@ from stages.metrics.embed_documents import EmbedDocumentsMetrics
 from stages.metrics.estimate_ngrams import EstimateNgramsMetrics
 from stages.metrics.evaluate_embedding import EvaluateEmbeddingMetrics
 from stages.metrics.mine_rules import MineRulesMetrics
+from stages.metrics.perform import PerformMetrics
 from stages.metrics.predict_chords import PredictChordsMetrics
 from stages.metrics.predict_number import NumberScores, PredictNumberMetrics
 from stages.metrics.profile_corpus import ProfileCorpusMetrics
@@ -734,7 +735,7 @@ def write_player() -> None:
         "pitch_interval": (0.98, 0.995), "pitch_entropy": 2.0, "diversity": 5.0,
     }  # fmt: skip
     qualities = dict.fromkeys(("player", "real"), quality)
-    for kind, distance in (("resynthesis", 400.0), ("neighbour", 410.0), ("mean", 9000.0)):
+    for kind, distance in (("resynthesis", 400.0), ("neighbour", 380.0), ("mean", 9000.0)):
         interval = (0.9 * distance, 1.1 * distance)
         qualities[kind] = quality | {"spectral_distance": distance, "spectral_interval": interval}
     write_metrics(
@@ -752,7 +753,22 @@ def write_player() -> None:
             real_distance_db=7.0,
             known_error_db=5.0,
             new_error_db=8.0,
+            walk=("Flute", HOSTILE),
             glide_jump=0.05,
+        ),
+    )
+    piece = {
+        "name": HOSTILE, "notes": 4, "drum_notes": 1, "seconds": 2.0, "loudness_lufs": -20.0,
+        "true_peak_dbfs": -3.0,
+    }  # fmt: skip
+    write_metrics(
+        METRICS / "perform.json",
+        PerformMetrics(
+            timbres=["Flute", HOSTILE, "Oboe"],
+            arrangement="glide",
+            drums="soundfont",
+            performance=piece,
+            real_performance=piece | {"drum_notes": 0},
         ),
     )
     write_metrics(

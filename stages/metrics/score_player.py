@@ -68,8 +68,9 @@ class ScorePlayerMetrics(Metrics):
         real_distance_db: that of held-out real notes.
         known_error_db: mean difference of a known timbre's curves from those of its latent.
         new_error_db: that of timbres that are held out whole; None if there are none.
+        walk: the two timbres whose latents are farthest apart, between which a glide is scored.
         glide_jump: largest step of the spectral centroid from frame to frame while a held note
-            glides between two timbres, as a share of its range.
+            glides between them, as a share of its range.
     """
 
     qualities: dict[str, Quality]
@@ -84,4 +85,5 @@ class ScorePlayerMetrics(Metrics):
     real_distance_db: float
     known_error_db: float
     new_error_db: float | None
+    walk: tuple[str, str]
     glide_jump: float

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,8 +17,9 @@ from stages.core.outputs import Output
 from stages.core.params import Params
 from stages.core.products import use_openblas
 from stages.core.raw import InnerPath, find
+from stages.metrics.perform import PerformMetrics
 from stages.music.notes import synthesis
-from stages.music.player.loudness import normalize
+from stages.music.player.loudness import loudness, normalize, true_peak
 from stages.music.player.networks import read_player
 from stages.music.player.performance import RATE_HZ, Glide, play, sustain
 from stages.music.sources.files import read_piece
@@ -171,6 +172,20 @@ def _pedals(score: Score) -> dict[int, list[tuple[float, float]]]:
     return spans
 
 
+def describe(score: Score, sound: np.ndarray) -> dict[str, Any]:
+    """Return what `Performed` says of a piece and its sound, (samples, 2)."""
+    drums = int(score.notes["is_drum"].sum())
+    found, peak = loudness(sound, RATE_HZ), true_peak(sound)
+    return {
+        "name": score.name,
+        "notes": len(score.notes) - drums,
+        "drum_notes": drums,
+        "seconds": len(sound) / RATE_HZ,
+        "loudness_lufs": found if np.isfinite(found) else None,
+        "true_peak_dbfs": float(20 * np.log10(max(peak, 1e-9))),
+    }
+
+
 def held_out(notes: pd.DataFrame, pieces: pd.DataFrame) -> Score:
     """Return the first piece of the test split."""
     row = pieces[pieces["split"] == "test"].iloc[0]
@@ -198,6 +213,7 @@ def main(
     reference: Output,
     real_performance: Output,
     real_reference: Output,
+    metrics: Output,
 ) -> None:
     """Perform pieces with the player, in timbres that are named.
 
@@ -217,9 +233,21 @@ def main(
     else:
         first = score_of(read_piece(params.piece, raw), str(raw / params.piece))
     second = held_out(*(pq.read_table(table).to_pandas() for table in (notes, pieces)))
+    described = []
     for score, *outputs in (
         (first, performance, reference),
         (second, real_performance, real_reference),
     ):
-        for sound, output in zip(perform(score, known, player, params), outputs, strict=True):
+        sounds = perform(score, known, player, params)
+        for sound, output in zip(sounds, outputs, strict=True):
             output.path.write_bytes(synthesis.to_wav(sound, RATE_HZ))
+        described.append(describe(score, sounds[0]))
+    metrics.write_json(
+        PerformMetrics(
+            timbres=params.timbres,
+            arrangement=params.arrangement,
+            drums=params.drums,
+            performance=described[0],
+            real_performance=described[1],
+        )
+    )

@@ -36,7 +36,7 @@ from stages.music.player.sources import to_flac
 from stages.music.player.synthesis import render
 
 NOTES_AT_ONCE = 16
-MIN_NOTES = 8
+MIN_LEARNED, MIN_HELD_OUT = 24, 8
 EVERY_TRAINED = 3  # of the notes of the training, one is compared for its pitch
 COPIES_SHOWN, WALK_STEPS, PICTURED = 10, 8, 4
 GALLERY_PITCH, GALLERY_SECONDS, GLIDE_SECONDS, RELEASE_SECONDS = 60, 1.2, 4.0, 0.2
@@ -224,10 +224,10 @@ def main(
     named = pq.read_table(timbres).to_pandas()
     known = rows[~rows["is_new_timbre"]]
     train, test = (known[known["split"] == split] for split in ("train", "test"))
-    if len(test) < MIN_NOTES:
+    if len(test) < MIN_HELD_OUT or len(train) < MIN_LEARNED:
         raise StageError(
-            f"{sounds} has {len(test)} notes of held-out pitches, too few to score against: "
-            "collect more pitches"
+            f"{sounds} has {len(train)} notes to learn from and {len(test)} of held-out pitches; "
+            f"{MIN_LEARNED} and {MIN_HELD_OUT} are needed to score the player: collect more pitches"
         )
 
     def recorded(part: pd.DataFrame) -> np.ndarray:
@@ -289,7 +289,8 @@ def main(
     ]
     to_judge = names[judge.probabilities(real_spectra).argmax(1)]
     latents = torch.tensor(np.stack(named["latent"].to_numpy()))
-    ends = latents[farthest(latents)]
+    pair = farthest(latents)
+    ends = latents[pair]
     errors = named.groupby("is_new_timbre")["error_db"].mean()
     metrics.write_json(
         ScorePlayerMetrics(
@@ -305,6 +306,7 @@ def main(
             real_distance_db=float(np.median(real_away.min(1)) * DECIBELS_PER_NEPER),
             known_error_db=float(errors[False]),
             new_error_db=float(errors[True]) if True in errors else None,
+            walk=tuple(named["timbre"].iloc[pair]),
             glide_jump=glide_jump(ends, generator, params.seed),
         )
     )

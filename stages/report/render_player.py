@@ -10,6 +10,7 @@ from stages.core.command import Input, command
 from stages.core.metrics import read_metrics
 from stages.core.outputs import Output
 from stages.metrics.collect_sounds import CollectSoundsMetrics
+from stages.metrics.perform import PerformMetrics
 from stages.metrics.score_player import KINDS, ScorePlayerMetrics
 from stages.report.page.charts import curves
 from stages.report.page.content import (
@@ -32,10 +33,10 @@ from stages.report.page.inputs import read_csv, read_table
 
 NAMES = {
     "player": "player",
-    "real": "other real notes",
-    "resynthesis": "the same notes from their curves",
-    "neighbour": "real curves of the next pitch",
-    "mean": "mean of all timbres",
+    "real": "real",
+    "resynthesis": "resynthesis",
+    "neighbour": "next pitch",
+    "mean": "mean timbre",
 }
 MARGIN = 0.08  # of the map, around the outermost timbres
 
@@ -44,6 +45,7 @@ MARGIN = 0.08  # of the map, around the outermost timbres
 def main(
     *,
     collect_sounds_metrics: Input,
+    perform_metrics: Input,
     score_player_metrics: Input,
     train_player_curve: Input,
     heard: Input,
@@ -68,14 +70,14 @@ def main(
             Section(
                 "Performances",
                 ["perform"],
-                [
-                    _performance("The piece, played by the player", performance),
-                    _performance("The same notes, played by the soundfont", reference),
-                    _performance("A held-out piece, played by the player", real_performance),
-                    _performance("The same notes, played by the soundfont", real_reference),
-                ],
+                _performances(
+                    read_metrics(perform_metrics, PerformMetrics),
+                    [performance, reference, real_performance, real_reference],
+                ),
             ),
-            Section("Timbres", ["name_timbres"], _timbres(read_table(timbres), sounds)),
+            Section(
+                "Timbres", ["name_timbres"], _timbres(read_table(timbres), sounds, scored.walk)
+            ),
             Section("Scores", ["score_player"], _scores(scored, sounds, spectrograms)),
             Section(
                 "What it learned",
@@ -100,20 +102,48 @@ def verdict(scored: ScorePlayerMetrics) -> str:
     )
 
 
-def _performance(what: str, wav: Path) -> Audio:
+def _performances(performed: PerformMetrics, files: list[Path]) -> list[Block]:
+    names = performed.timbres
+    how = (
+        f"in the timbre {names[0]}"
+        if len(names) == 1
+        else f"gliding from {' through '.join(names[:-1])} to {names[-1]}"
+        if performed.arrangement == "glide"
+        else f"each track in one of the timbres {', '.join(names)}"
+    )
+    blocks: list[Block] = []
+    for piece, played, by_soundfont in (
+        (performed.performance, *files[:2]),
+        (performed.real_performance, *files[2:]),
+    ):
+        drums = {"soundfont": " The soundfont plays the drums.", "none": " Drums are left out."}
+        blocks += [
+            Audio(
+                f"{piece.name}: {number(piece.notes)} notes in {number(piece.seconds, 0)} seconds, "
+                f"{how}. Loudness {number(piece.loudness_lufs, 1)} LUFS, true peak "
+                f"{number(piece.true_peak_dbfs, 1)} dBFS."
+                + (drums[performed.drums] if piece.drum_notes else ""),
+                _flac(played),
+            ),
+            Audio("The same notes, played by the soundfont.", _flac(by_soundfont)),
+        ]
+    return blocks
+
+
+def _flac(wav: Path) -> str:
+    """Return a WAV file as a URL of FLAC, which is a third smaller."""
     sound, rate_hz = soundfile.read(wav, dtype="int16")
     file = io.BytesIO()
-    # Level 0, as in collect_sounds: no processor changes its bytes. A third smaller than WAV.
+    # At level 0, as in collect_sounds, no processor changes its bytes.
     soundfile.write(file, sound, rate_hz, format="FLAC", compression_level=0.0)
-    seconds = number(len(sound) / rate_hz, 0)
-    return Audio(f"{what}: {seconds} seconds.", data_url("audio/flac", file.getvalue()))
+    return data_url("audio/flac", file.getvalue())
 
 
 def _sound(row: pd.Series, label: str, place: tuple[float, float] | None = None) -> Sound:
     return Sound(label, data_url("audio/flac", row["flac"]), place)
 
 
-def _timbres(timbres: pd.DataFrame, sounds: pd.DataFrame) -> list[Block]:
+def _timbres(timbres: pd.DataFrame, sounds: pd.DataFrame, ends: tuple[str, str]) -> list[Block]:
     own = sounds[sounds["group"] == "timbre"]
     scaled = own[["x", "y"]] - own[["x", "y"]].min()
     scaled = MARGIN + (1 - 2 * MARGIN) * scaled / scaled.max().clip(lower=1e-9)
@@ -130,7 +160,7 @@ def _timbres(timbres: pd.DataFrame, sounds: pd.DataFrame) -> list[Block]:
             buttons,
         ),
         Sounds(
-            f"{len(walk)} steps on the line between the two latents that are farthest apart.",
+            f"{len(walk)} steps from {ends[0]} to {ends[1]}, whose latents are farthest apart.",
             [_sound(row, row["name"]) for _, row in walk.iterrows()],
         ),
         Table(
@@ -168,19 +198,22 @@ def _scores(scored: ScorePlayerMetrics, sounds: pd.DataFrame, pictures: Path) ->
     pairs = [sounds[sounds["group"] == group] for group in ("player", "nearest")]
     copies = [
         _sound(row, label)
-        for number_, ((_, new), (_, old)) in enumerate(
+        for place, ((_, new), (_, old)) in enumerate(
             zip(*(part.iterrows() for part in pairs), strict=True), start=1
         )
-        for row, label in ((new, f"{number_} new"), (old, f"{number_} real"))
+        for row, label in ((new, f"{place} new"), (old, f"{place} real"))
     ]
     return [
         Table(
             f"{number(player.notes)} notes of the player at held-out pitches beside the real notes "
-            f"of these pitches. Other real notes: one half against the other, {number(real.notes)} "
-            "each. Clusters, Frechet distances, and inception score as in GANSynth (Engel et al. "
-            "2019), on spectra and on the features of a classifier of timbres, which names "
-            f"{percent(scored.classifier_accuracy)} of the real notes. Pitches are detected by "
-            "YIN. Brackets are 95% intervals.",
+            "of these pitches. Real: one half of these against the other, "
+            f"{number(real.notes)} each. Resynthesis: the real notes rendered from their own "
+            "curves. Next pitch: the curves of the real notes of the nearest pitch of the "
+            "training, rendered at the pitch. Mean timbre: the mean of these curves over all "
+            "timbres. Clusters, Frechet distances and the inception score are those of the paper "
+            "on GANSynth (Engel et al. 2019): on spectra, and on the features of a classifier of "
+            f"timbres, which names {percent(scored.classifier_accuracy)} of the real notes. YIN "
+            "detects the pitches. Brackets are 95% intervals.",
             [
                 "notes",
                 "different clusters of 20",
@@ -222,21 +255,17 @@ def _scores(scored: ScorePlayerMetrics, sounds: pd.DataFrame, pictures: Path) ->
 
 def _compared(scored: ScorePlayerMetrics) -> str:
     player = scored.qualities["player"]
-    beaten = [
-        NAMES[kind]
-        for kind in ("neighbour", "mean")
-        if player.spectral_distance < scored.qualities[kind].spectral_interval[0]
-    ]
-    ahead = [
-        NAMES[kind]
-        for kind in ("neighbour", "mean")
-        if player.spectral_interval[0] > scored.qualities[kind].spectral_distance
-    ]
-    sentences = (
-        [f"The player is nearer to real notes than {' and '.join(beaten)}."] if beaten else []
-    )
-    if ahead:
-        sentences.append(f"It is farther than {' and '.join(ahead)}.")
+    words = {"beats": [], "ties with": [], "is beaten by": []}
+    for kind in ("neighbour", "mean"):
+        other = scored.qualities[kind]
+        apart = player.spectral_distance - other.spectral_distance
+        are_tied = (
+            player.spectral_interval[0] <= other.spectral_interval[1]
+            and other.spectral_interval[0] <= player.spectral_interval[1]
+        )
+        verb = "ties with" if are_tied else "beats" if apart < 0 else "is beaten by"
+        words[verb].append(f"“{NAMES[kind]}”")
+    verdicts = [f"{verb} {' and '.join(names)}" for verb, names in words.items() if names]
     new = (
         f", {number(scored.new_error_db, 1)} dB for timbres that it has never heard"
         if scored.new_error_db is not None
@@ -245,15 +274,15 @@ def _compared(scored: ScorePlayerMetrics) -> str:
     accuracy = scored.range_accuracy
     return " ".join(
         [
-            *sentences,
+            f"By the spectral distance the player {', and '.join(verdicts)}.",
             f"Over all pitches of the training, {scored.lowest_pitch} to {scored.highest_pitch}, "
             f"{percent(accuracy['player'])} of its notes have the right pitch; of the real ones, "
             f"{percent(accuracy['real'])}.",
             f"It makes {scored.timbres_made} of {scored.timbres} timbres.",
             f"The latents of known timbres match them within {number(scored.known_error_db, 1)} dB"
             f"{new}.",
-            "While a held note glides between the two timbres that are farthest apart, its "
-            f"spectral centroid moves by at most {percent(scored.glide_jump)} of its range from "
+            f"While a held note glides from {scored.walk[0]} to {scored.walk[1]}, its spectral "
+            f"centroid moves by at most {percent(scored.glide_jump)} of its range from "
             "frame to frame.",
         ]
     )

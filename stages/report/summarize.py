@@ -15,6 +15,7 @@ from stages.metrics.compare_embeddings import CompareEmbeddingsMetrics
 from stages.metrics.predict_chords import PredictChordsMetrics
 from stages.metrics.read_digits import ReadDigitsMetrics
 from stages.metrics.score_composer import ScoreComposerMetrics
+from stages.metrics.score_player import ScorePlayerMetrics
 from stages.metrics.solve_adding_problem import SolveAddingProblemMetrics
 from stages.metrics.tokenize import TokenizeMetrics
 from stages.metrics.train_language_model import TrainLanguageModelMetrics
@@ -54,6 +55,7 @@ def main(
     solve_adding_problem_metrics: Input,
     compare_clusters_metrics: Input,
     score_composer_metrics: Input,
+    score_player_metrics: Input,
     summary: Output,
 ) -> None:
     """Summarize a run in one number for each task; baselines and intervals are in the report."""
@@ -72,6 +74,7 @@ def main(
     chords = of_best_cell(
         names, predict_chords_metrics, predict_chords_curves, PredictChordsMetrics
     )
+    player = read_metrics(score_player_metrics, ScorePlayerMetrics).qualities["player"]
     gaps = [
         int(gap)
         for name in names
@@ -92,5 +95,6 @@ def main(
         "longest_gap": max(gaps, default=0),
         "clusters": read_metrics(compare_clusters_metrics, CompareClustersMetrics).test,
         "composer": sum(score.nearer["markov_chords"] == "composer" for score in composed),
+        "player": player.spectral_distance,
     }
     summary.write_json({task: score for task, score in scores.items() if score is not None})

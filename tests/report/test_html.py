@@ -36,7 +36,7 @@ def test_numbers_are_rounded_and_none_is_a_dash():
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_pages_in_a_browser(browser, report, width):
-    assert check_pages(browser, list(report.values()), width) == 33
+    assert check_pages(browser, list(report.values()), width) == 34
 
 
 def test_map_names_points_and_switches_projection(browser, report):
@@ -91,8 +91,35 @@ def test_notes_are_drawn_and_played(browser, report):
     button.press("Enter")
     assert button.inner_text() == "Pause"
     page.wait_for_function("document.querySelectorAll('.player input')[1].value > 0.2")
-    button.press("Enter")
-    assert button.inner_text() == "Play"
+    other = page.locator(".player").first.get_by_role("button")
+    other.click()
+    assert (button.inner_text(), other.inner_text()) == ("Play", "Pause")
+    other.press("Enter")
+    assert other.inner_text() == "Play"
+    assert player.locator(".parts li").all_inner_texts() == ["part 1"]
+    assert complaints == []
+
+
+def test_music_plays_on_without_animation_and_in_one_context(browser, report):
+    page, complaints, _ = look(browser, report["music"], 1280)
+    page.evaluate(
+        """() => {
+          window.requestAnimationFrame = () => {};
+          window.made = 0;
+          window.AudioContext = class extends AudioContext { constructor() { super(); made++; } };
+        }"""
+    )
+    player = page.locator(".player").last
+    player.get_by_role("button").click()
+    slider = player.get_by_role("slider")
+    for _ in range(3):  # each seeks while it plays
+        slider.press("ArrowRight")
+    page.wait_for_function(
+        "document.querySelectorAll('.player button')[1].innerText === 'Play'",
+        polling=100,  # not by requestAnimationFrame, the default
+        timeout=10_000,
+    )
+    assert page.evaluate("made") == 1
     assert complaints == []
 
 

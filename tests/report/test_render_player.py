@@ -19,6 +19,12 @@ def test_the_page_plays_and_scores_the_player(inputs):
         sound, rate_hz = soundfile.read(io.BytesIO(flac))
         assert (sound.shape, rate_hz) == ((8000, 2), 32000)
         assert audio.midi == ""
+    first, _, second, _ = performances.blocks
+    assert first.caption == (
+        f"{HOSTILE}: 4 notes in 2 seconds, gliding from Flute through {HOSTILE} to Oboe. Loudness "
+        "-20.0 LUFS, true peak -3.0 dBFS. The soundfont plays the drums."
+    )
+    assert "drums" not in second.caption
     known, walk, errors = timbres.blocks
     flute, other = known.sounds
     assert (flute.label, other.label) == ("Flute", f"{HOSTILE} (new)")
@@ -28,8 +34,7 @@ def test_the_page_plays_and_scores_the_player(inputs):
     assert errors.rows == [["Flute", "no", "5.0"], [HOSTILE, "yes", "8.0"]]
     table, compared, _, copies, nearest = scores.blocks
     assert table.rows[0][:3] == ["player", "1", "500 (450 to 550)"]
-    assert "nearer to real notes than mean of all timbres" in compared.text
-    assert "farther than real curves of the next pitch" in compared.text
+    assert "the player beats “mean timbre”, and is beaten by “next pitch”. " in compared.text
     assert [one.label for one in copies.sounds] == ["1 new", "1 real"]
     assert nearest.rows == [["1", "60", "Flute 60 64", "5.0"]]
     heard, distance, _ = learned.blocks

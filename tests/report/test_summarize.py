@@ -12,7 +12,7 @@ from tiny import copy_project, run
 from stages.report import summarize
 
 OF_CELLS = ("train_language_model", "classify_documents", "read_digits", "predict_chords")
-FILES = ("collect", "tokenize", "compare_embeddings", "score_composer")
+FILES = ("collect", "tokenize", "compare_embeddings", "score_composer", "score_player")
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_each_task_has_the_test_score_of_the_cell_chosen_on_validation(summary):
     assert found["longest_gap"] == 8  # of any cell
     assert set(found) <= {
         "documents", "tokens", "similarity", "perplexity", "labels", "digits", "chords",
-        "longest_gap", "clusters", "composer",
+        "longest_gap", "clusters", "composer", "player",
     }  # fmt: skip
 
 

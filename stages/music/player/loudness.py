@@ -17,6 +17,16 @@ def true_peak(sound: np.ndarray) -> float:
     )
 
 
+def loudness(sound: np.ndarray, rate_hz: int) -> float:
+    """Return the integrated loudness of sound, (samples, channels), in LUFS (ITU-R BS.1770).
+
+    It is minus infinity for silence. A short sound is measured with silence after it.
+    """
+    missing = max(0, round(_BLOCK_SECONDS * rate_hz) - len(sound) + 1)
+    measured = np.pad(sound, ((0, missing), (0, 0)))
+    return float(pyloudnorm.Meter(rate_hz).integrated_loudness(measured))
+
+
 def normalize(sound: np.ndarray, rate_hz: int, loudness_lufs: float) -> np.ndarray:
     """Return sound, (samples, channels), of a loudness, or quieter if it would clip.
 
@@ -25,14 +35,11 @@ def normalize(sound: np.ndarray, rate_hz: int, loudness_lufs: float) -> np.ndarr
     Args:
         sound: sound at any level
         rate_hz: samples a second
-        loudness_lufs: integrated loudness (ITU-R BS.1770), below 0
+        loudness_lufs: integrated loudness, below 0
     """
     peak = true_peak(sound)
     if peak == 0:
         return sound
-    missing = max(0, round(_BLOCK_SECONDS * rate_hz) - len(sound) + 1)
-    # Only the spectrum and the level count, so a short sound is measured with silence around it.
-    measured = np.pad(sound, ((0, missing), (0, 0)))
-    found = pyloudnorm.Meter(rate_hz).integrated_loudness(measured / peak)
+    found = loudness(sound / peak, rate_hz)
     gain = 10 ** ((loudness_lufs - found) / 20) if np.isfinite(found) else HIGHEST_PEAK
     return sound * (min(gain, HIGHEST_PEAK) / peak)

@@ -1,7 +1,9 @@
 """What the page says of the collection of music."""
 
 import html
+from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 
 from stages.metrics.collect_notes import CollectNotesMetrics
@@ -18,6 +20,7 @@ from stages.report.page.content import (
 )
 
 TONICS = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"]
+LENGTH_BINS = 12
 HEARD_PIECES, HEARD_SECONDS = 10, 60
 WHY = {
     "other_parts": "has other parts than the collection is limited to",
@@ -147,31 +150,38 @@ def _ranges(notes: pd.DataFrame) -> Chart:
     )
 
 
-def _lengths(pieces: pd.DataFrame) -> Table:
-    seconds = pieces["length_seconds"].quantile([0, 0.25, 0.5, 0.75, 1]).tolist()
-    beats = pieces["length_beats"].quantile([0, 0.25, 0.5, 0.75, 1]).tolist()
-    return Table(
-        "Lengths of the pieces, from the shortest over the quartiles to the longest.",
-        ["length", "shortest", "first quartile", "median", "third quartile", "longest"],
-        [
-            ["seconds", *(number(float(value), 0) for value in seconds)],
-            ["quarter notes", *(number(float(value), 0) for value in beats)],
-        ],
+def _lengths(pieces: pd.DataFrame) -> Chart:
+    seconds = pieces["length_seconds"]
+    middle, longest = (number(float(value), 0) for value in (seconds.median(), seconds.max()))
+    counts, edges = np.histogram(seconds, bins=LENGTH_BINS)
+    names = [f"{low:.0f} to {high:.0f}" for low, high in pairwise(edges)]
+    rows = pd.DataFrame({"value": names, "count": counts})
+    return Chart(
+        f"Lengths of the pieces: half of them last {middle} seconds or less, the longest "
+        f"{longest} seconds.",
+        counted(rows, "seconds", "pieces", "Number of pieces by length in seconds."),
     )
 
 
 def _player(pieces: pd.DataFrame, notes: pd.DataFrame) -> NotePlayer:
+    of_piece = {
+        piece: player_notes(own)
+        for piece, own in notes[~notes["is_drum"]].groupby("piece_id", sort=False)
+    }
+    # Some pieces begin with a minute of drums.
+    audible = pieces[pieces["piece_id"].map(lambda piece: bool(of_piece.get(piece)))]
     order = {"test": 0, "validation": 1, "train": 2}
-    chosen = pieces.assign(order=pieces["split"].map(order)).sort_values("order", kind="stable")
-    chosen = chosen.head(HEARD_PIECES)
-    of_piece = dict(list(notes[~notes["is_drum"]].groupby("piece_id", sort=False)))
+    chosen = audible.assign(order=audible["split"].map(order))
+    chosen = chosen.sort_values("order", kind="stable", ignore_index=True)
+    among = max((chosen["split"] == "test").sum(), min(HEARD_PIECES, len(chosen)))
+    places = np.linspace(0, among - 1, min(HEARD_PIECES, among)).round().astype(int)
     heard = [
-        (f"{piece.title} ({piece.split})", player_notes(of_piece[piece.piece_id]))
-        for piece in chosen.itertuples()
+        (f"{piece.title} ({piece.split})", of_piece[piece.piece_id])
+        for piece in chosen.iloc[places].itertuples()
     ]
     return NotePlayer(
-        f"{number(len(heard))} pieces of the collection, the first {HEARD_SECONDS} seconds of "
-        "each, played by the page itself; drums are left out.",
+        f"{number(len(heard))} pieces of the collection, held-out ones first: the first "
+        f"{HEARD_SECONDS} seconds of each, played by the page itself; drums are left out.",
         heard,
     )
 

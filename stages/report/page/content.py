@@ -123,11 +123,6 @@ class NotePlayer:
     kind: str = field(default="player", init=False)
 
     @property
-    def parts(self) -> int:
-        """Highest number of a part."""
-        return max(note[0] for _, notes in self.pieces for note in notes)
-
-    @property
     def data(self) -> dict[str, Any]:
         """What the script that plays needs."""
         pieces = [{"label": label, "notes": notes} for label, notes in self.pieces]
