@@ -1,11 +1,13 @@
 """Measure the music room against its peers.
 
-`python -m benchmarks.music reading` reads the MIDI files in ../shared/data.
+`python -m benchmarks.music reading` reads the MIDI files in ../shared/data. `performing` plays with
+the trained player: run the pipeline before.
 """
 
 import argparse
 import io
 import json
+import math
 import sys
 import time
 import warnings
@@ -15,11 +17,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 import mido
+import numpy as np
+import pandas as pd
 import pretty_midi
 import symusic
+import torch
 
 from benchmarks.project import SHARED
+from stages.music.player.loudness import normalize, true_peak
+from stages.music.player.networks import read_player
+from stages.music.player.performance import RATE_HZ, Glide, play
 from stages.music.sources.midi import read_midi
+from stages.music.sources.piece import Note
+
+DATA = Path("data/music")
 
 
 class Sound(NamedTuple):
@@ -126,13 +137,53 @@ def reading(folder: Path, rounds: int) -> None:
         )
 
 
+def performing(minutes: float) -> None:
+    """Seconds of sound in a second of the performance of the composed piece, again and again."""
+    piece = read_midi((DATA / "composition.mid").read_bytes())[0]
+    notes = pd.DataFrame(piece.notes, columns=Note._fields)
+    length = float((notes["onset_seconds"] + notes["duration_seconds"]).max())
+    times = math.ceil(60 * minutes / length)
+    copies = [notes.assign(onset_seconds=notes["onset_seconds"] + n * length) for n in range(times)]
+    notes = pd.concat(copies, ignore_index=True)
+    notes = notes[notes["onset_seconds"] < 60 * minutes]
+    timbres = pd.read_parquet(DATA / "timbres.parquet")
+    generator = read_player(DATA / "player.safetensors")
+    latents = torch.tensor(np.stack(timbres["latent"].to_numpy()))
+    torch.set_num_threads(2)
+    ways = {
+        "one timbre": Glide(latents[:1], torch.zeros(1)),
+        "a glide through all": Glide(
+            latents, torch.linspace(0, 60 * minutes, len(latents), dtype=torch.double)
+        ),
+    }
+    for name, glide in ways.items():
+        start = time.perf_counter()
+        glides = dict.fromkeys(sorted(set(notes["track"])), glide)
+        sound = play(notes, {}, glides, generator, 0.15, 1)
+        played = time.perf_counter()
+        sound = normalize(sound, RATE_HZ, -20.0)
+        seconds = time.perf_counter() - start
+        heard = np.abs(sound[: int(60 * minutes) * RATE_HZ]).reshape(-1, 2 * RATE_HZ).max(axis=1)
+        print(
+            f"{name}: {len(notes)} notes, {len(sound) / RATE_HZ:.0f} s of sound in {seconds:.1f} s "
+            f"({played - start:.1f} s without the loudness), {len(sound) / RATE_HZ / seconds:.1f} "
+            f"times real time; true peak {20 * np.log10(true_peak(sound)):.2f} dBFS; quietest "
+            f"second {heard.min():.4f}; {np.isnan(sound).sum()} NaN"
+        )
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="what", required=True)
     options = commands.add_parser("reading", help="MIDI files, against symusic, mido, pretty_midi")
     options.add_argument("--rounds", type=int, default=5, help="of all readers in turns")
+    options = commands.add_parser("performing", help="the composed piece, against real time")
+    options.add_argument("--minutes", type=float, default=3.0, help="length of the piece")
     args = parser.parse_args()
+    if args.what == "performing":
+        performing(args.minutes)
+        return
     if not (SHARED / "midi").exists():
         sys.exit(f"{SHARED / 'midi'} does not exist: the MIDI files are not part of the project")
     warnings.simplefilter("ignore")  # of pretty_midi, about files with faults

@@ -18,7 +18,7 @@ _HOP = round(HOP_SECONDS * RATE_HZ)
 # level follows the slope in them, which is never steeper than this.
 _LAST_FRAMES, _STEEPEST_DB = 24, 1.5
 # At most this many frames of notes at once, and of one note, which keeps memory small.
-_BATCH_FRAMES, _SEGMENT_FRAMES = 1024, 256
+_BATCH_FRAMES, _SEGMENT_FRAMES = 256, 256
 _RELEASE_DB = 60.0  # by which a note falls in the time of its release
 # How far the outer tracks are from the middle, where 1 is one loudspeaker alone.
 _WIDTH = 0.6
@@ -122,7 +122,7 @@ def play(
     random = torch.Generator().manual_seed(seed)
     seconds = notes["duration_seconds"] + release_seconds
     notes = notes.assign(frames=np.ceil(seconds / HOP_SECONDS).astype(int) + 1)
-    notes = notes.sort_values("frames", kind="stable", ignore_index=True)
+    notes = notes.sort_values(["frames", "pitch_midi"], kind="stable", ignore_index=True)
     tracks = sorted(glides)
     places = np.linspace(-_WIDTH, _WIDTH, len(tracks)) if len(tracks) > 1 else [0.0]
     angles = {track: np.pi / 4 * (1 + place) for track, place in zip(tracks, places, strict=True)}
@@ -189,7 +189,7 @@ def _play_together(
             if start == 0:
                 sound = attack(sound, curves.attack_db, RATE_HZ)
         sounds.append(sound[:, :-_HOP])
-        turns = turned[:, -_HOP - 1 : -_HOP]
+        turns = turned[:, -2:-1]
     return torch.cat(sounds, dim=1)
 
 

@@ -23,6 +23,7 @@ from stages.music.player.curves import (
 
 # Harmonics start at phases that are drawn once: at equal phases a note would start with a click.
 _PHASES = torch.rand(HARMONICS, generator=torch.Generator().manual_seed(0))
+_BELOW_HALF = 0.98  # of half the sample rate, where harmonics end
 BAND_HZ = torch.from_numpy(
     librosa.mel_frequencies(BANDS + 2, fmin=0.0, fmax=SAMPLE_RATE_HZ / 2)[1:-1].copy()
 )
@@ -59,22 +60,41 @@ def harmonics(
         turns: turns of the fundamentals before the first sample, (notes, 1)
 
     Returns:
-        Sound and the turns of the fundamentals at each sample, (notes, samples)
+        Sound, (notes, samples), and the turns before each frame and after the last one,
+        (notes, frames + 1)
     """
     hop = round(HOP_SECONDS * rate_hz)
     fundamental = frequency_hz(pitch_midi + curves.cents / 100).double()  # (notes, frames)
     ratios = curves.ratios()
     quietest = 10 ** (QUIETEST_HARMONIC_DB / 20)
     amplitudes = functional.relu(10 ** (curves.amplitudes_db / 20) - quietest)
-    is_audible = fundamental[:, :, None] * ratios[:, None] < 0.98 * rate_hz / 2
+    # Harmonics above half of SAMPLE_RATE_HZ are never learned. A fundamental may be higher.
+    highest = torch.full((HARMONICS,), _BELOW_HALF * min(rate_hz, SAMPLE_RATE_HZ) / 2)
+    highest[0] = _BELOW_HALF * rate_hz / 2
+    is_audible = fundamental[:, :, None] * ratios[:, None] < highest
     amplitudes = (amplitudes * is_audible).transpose(1, 2)  # (notes, harmonics, frames)
-    # In double precision, because float has no accurate phases after a second of high notes.
-    turns = turns + (_between(fundamental, hop) / rate_hz).cumsum(1)
-    sound = torch.zeros(turns.shape, dtype=amplitudes.dtype)
+    # The frequency changes in lines between the frames. Turns are summed in double precision from
+    # frame to frame, because a float would have no accurate phases after a second of high notes.
+    change = torch.diff(fundamental, dim=1, append=fundamental[:, -1:])
+    of_frames = (fundamental * hop + change * (hop - 1) / 2) / rate_hz
+    before = turns + torch.cat([torch.zeros_like(of_frames[:, :1]), of_frames.cumsum(1)], dim=1)
+    sample = torch.arange(hop, dtype=torch.double)
+    angles = (
+        2
+        * math.pi
+        / rate_hz
+        * (
+            fundamental[:, :, None] * (sample + 1)
+            + change[:, :, None] / hop * sample * (sample + 1) / 2
+        ).to(amplitudes.dtype)
+    )  # (notes, frames, hop)
+    sound = torch.zeros_like(angles)
     for k in amplitudes.detach().amax((0, 2)).nonzero()[:, 0].tolist():
-        phases = (turns * ratios[:, k : k + 1] + _PHASES[k]).frac().to(amplitudes.dtype)
-        sound = sound + _between(amplitudes[:, k], hop) * torch.sin(2 * math.pi * phases)
-    return sound, turns
+        ratio = ratios[:, k : k + 1]
+        start = (before[:, :-1] * ratio + _PHASES[k]).frac().to(amplitudes.dtype)
+        phases = torch.addcmul(2 * math.pi * start[:, :, None], angles, ratio[:, :, None])
+        sound = torch.addcmul(sound, _between(amplitudes[:, k], hop), phases.sin())
+    return sound.flatten(1), before
 
 
 def noise(noise_db: Tensor, random: torch.Generator, rate_hz: int = SAMPLE_RATE_HZ) -> Tensor:
@@ -111,10 +131,10 @@ def attack(sound: Tensor, attack_db: Tensor, rate_hz: int = SAMPLE_RATE_HZ) -> T
 
 
 def _between(values: Tensor, hop: int) -> Tensor:
-    """Return values at samples, (notes, frames * hop), from those at frames, (notes, frames)."""
+    """Return values at samples, (notes, frames, hop), from those at frames, (notes, frames)."""
     following = torch.cat([values[:, 1:], values[:, -1:]], dim=1)
     share = torch.arange(hop, dtype=values.dtype) / hop
-    return torch.lerp(values[:, :, None], following[:, :, None], share).flatten(1)
+    return torch.lerp(values[:, :, None], following[:, :, None], share)
 
 
 @functools.cache
