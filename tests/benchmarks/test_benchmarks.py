@@ -17,7 +17,9 @@ from pathlib import Path
 
 import kiwipiepy
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 import yaml
 from dvc.repo import Repo
 from dvc.repo.reproduce import plan_repro
@@ -31,6 +33,8 @@ from benchmarks.project import Cost, measure
 from stages.core import parallel
 from stages.core.command import run
 from stages.core.contracts import Contract
+from stages.music.player.curves import VALUES
+from stages.music.player.networks import Generator, Shape, save_player
 
 SMALL = {name: value for name, value in TINY.items() if name != "corpus"} | {
     "text.tokenize.min_count": 1,
@@ -307,3 +311,19 @@ def test_pipeline_asks_only_for_stages_of_the_graph(benchmark, tmp_path, monkeyp
         *("cold, flow", "unchanged, flow", "unchanged, dvc repro", "one parameter, flow"),
         *("work of the stages", "all else", "cold, dvc repro"),
     ]
+
+
+def test_performing(monkeypatch, capsys, tmp_path):
+    torch.manual_seed(0)
+    shape = Shape(4, 8, 3, (48, 72), (64, 112))
+    save_player(Generator(shape, VALUES), tmp_path / "player.safetensors")
+    latents = pd.DataFrame({"latent": list(np.eye(2, 4, dtype=np.float32))})
+    latents.to_parquet(tmp_path / "timbres.parquet")
+    (tmp_path / "composition.mid").write_bytes(midi_file(note(60) + note(64)))
+    monkeypatch.setattr(music, "DATA", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["music", "performing", "--minutes", "0.05"])
+    music.main()
+    one, glide = capsys.readouterr().out.strip().splitlines()
+    assert one.startswith("one timbre: 6 notes, 3 s of sound in")
+    assert glide.startswith("a glide through all: 6 notes")
+    assert all(line.endswith(" 0 NaN") for line in (one, glide))

@@ -12,7 +12,7 @@ from tiny import SHARED_DATA
 from stages.music.notes.midi import MAX_DIVISION, as_tracks, write_midi
 from stages.music.sources.encodings import decode_text
 from stages.music.sources.midi import read_midi
-from stages.music.sources.piece import Metre, Note, Tempo
+from stages.music.sources.piece import Bend, Metre, Note, Pedal, Tempo
 
 TUNES = sorted((SHARED_DATA / "midi").glob("*.mid"))
 BEAT = b"\x83\x60"  # 480 ticks
@@ -60,6 +60,8 @@ def test_a_piece_with_all_that_is_kept():
         0.0,
         "© 1999 A. B.",
         {},
+        [],
+        [],
     )
 
 
@@ -280,3 +282,26 @@ def test_symusic_reads_the_same_notes(path: Path):
     seconds = sorted((n.time, n.pitch) for t in score.to("second").tracks for n in t.notes)
     ours = sorted((n.onset_seconds, n.pitch_midi) for n in notes)
     np.testing.assert_allclose(seconds, ours, rtol=1e-5)  # symusic has 32 bits
+
+
+def test_bends_and_pedals_of_a_channel_are_read_over_all_tracks():
+    wheel, pedal = b"\x60\xe0\x00\x60", b"\x60\xb0\x40\x7f"  # each a tenth of a second later
+    first = wheel + wheel + pedal + note()
+    second = b"\x83\x60\xb0\x40\x00" + b"\x00\xe1\x00\x00" + note()
+    (piece,) = read_midi(midi_file(first, second))
+    # (0x60 << 7 - 8192) / 8192 of two semitones; equal values change nothing.
+    assert piece.bends == [Bend(0, 0.1, 1.0), Bend(1, 0.5, -2.0)]
+    assert piece.pedals == [Pedal(0, pytest.approx(0.3), True), Pedal(0, 0.5, False)]
+
+
+def test_a_registered_parameter_sets_the_range_of_bends():
+    def control(number, value):
+        return bytes([0, 0xB0, number, value])
+
+    wide = control(101, 0) + control(100, 0) + control(6, 12) + control(38, 50)
+    ended = control(101, 127) + control(100, 127) + control(6, 1)
+    up, down = b"\x00\xe0\x00\x60", b"\x60\xe0\x00\x20"
+    (piece,) = read_midi(midi_file(wide + up + ended + down + control(121, 0) + note()))
+    assert piece.bends == [Bend(0, 0.0, 6.25), Bend(0, 0.1, -6.25), Bend(0, 0.1, 0.0)]
+    (piece,) = read_midi(midi_file(note()))
+    assert (list(piece.bends), list(piece.pedals)) == ([], [])

@@ -70,6 +70,8 @@ TEMPO = meta(0x51, b"\x07\xa1\x20")
         (midi_file(note(velocity=200)), {"velocity_over_127": 1}),
         (midi_file(b"\x00\x90\xc8\x40" + note()), {"pitch_over_127": 1}),
         (midi_file(b"\x00\xc0\xc8" + note()), {"program_over_127": 1}),
+        (midi_file(b"\x00\xe0\x00\xc8" + note()), {"control_over_127": 1}),
+        (midi_file(b"\x00\xb0\x40\xc8" + note()), {"control_over_127": 1}),
         (midi_file(ON + meta(1, b"x") + BEAT + b"\x3c\x00"),
          {"running_status_after_other_event": 1}),
         (midi_file(ON + b"\x00\xf0\x01\xf7" + BEAT + b"\x3c\x00"),
