@@ -55,7 +55,11 @@ def test_the_collection_is_described_and_can_be_heard(inputs):
     assert "A minor is the most frequent, and 1 of 2 pieces are in minor" in keys.caption
     assert "most pieces begin in 3/4" in metres.caption
     assert "2 parts" in ranges.caption
-    assert "half of them last 1 seconds or less, the longest 1 seconds" in lengths.caption
+    assert "half of them last at most 0.8, the longest 1.0." in lengths.caption
+    assert lengths.spec["data"]["values"] == [
+        {"left": 0, "right": 1, "count": 1},
+        {"left": 1, "right": 2, "count": 1},
+    ]
     assert player.pieces == [
         ("Hymn (test)", [(1, 0, 500, 72), (2, 500, 500, 48)]),
         ("Air (train)", [(1, 0, 500, 60)]),

@@ -1,13 +1,12 @@
 """What the page says of the collection of music."""
 
 import html
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
 from stages.metrics.collect_notes import CollectNotesMetrics
-from stages.report.page.charts import counted, spanned
+from stages.report.page.charts import counted, histogram, spanned
 from stages.report.page.content import (
     Block,
     Chart,
@@ -20,7 +19,7 @@ from stages.report.page.content import (
 )
 
 TONICS = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"]
-LENGTH_BINS = 12
+LENGTH_BINS = 12  # at most
 HEARD_PIECES, HEARD_SECONDS = 10, 60
 WHY = {
     "other_parts": "has other parts than the collection is limited to",
@@ -152,14 +151,15 @@ def _ranges(notes: pd.DataFrame) -> Chart:
 
 def _lengths(pieces: pd.DataFrame) -> Chart:
     seconds = pieces["length_seconds"]
-    middle, longest = (number(float(value), 0) for value in (seconds.median(), seconds.max()))
-    counts, edges = np.histogram(seconds, bins=LENGTH_BINS)
-    names = [f"{low:.0f} to {high:.0f}" for low, high in pairwise(edges)]
-    rows = pd.DataFrame({"value": names, "count": counts})
+    # Bins of whole seconds.
+    low, high = int(seconds.min()), int(seconds.max()) + 1
+    width = -(-(high - low) // LENGTH_BINS)
+    counts, edges = np.histogram(seconds, np.arange(low, high + width, width))
+    rows = pd.DataFrame({"left": edges[:-1], "right": edges[1:], "count": counts})
     return Chart(
-        f"Lengths of the pieces: half of them last {middle} seconds or less, the longest "
-        f"{longest} seconds.",
-        counted(rows, "seconds", "pieces", "Number of pieces by length in seconds."),
+        f"Lengths of the pieces in seconds: half of them last at most "
+        f"{number(float(seconds.median()), 1)}, the longest {number(float(seconds.max()), 1)}.",
+        histogram(rows, "seconds", "pieces", "Number of pieces over their length."),
     )
 
 
