@@ -103,6 +103,8 @@ def test_notes_are_drawn_and_played(browser, report):
     other.press("Enter")
     assert other.inner_text() == "Play"
     assert player.locator(".parts li").all_inner_texts() == ["part 1"]
+    # A screen reader would announce a live region at every tick.
+    assert player.locator("output, [aria-live], [role=timer]").count() == 0
     assert complaints == []
 
 

@@ -1,6 +1,8 @@
 import base64
 from pathlib import Path
 
+import pandas as pd
+import pytest
 from page_inputs import content
 
 
@@ -64,3 +66,30 @@ def test_the_collection_is_described_and_can_be_heard(inputs):
         ("Hymn (test)", [(1, 0, 500, 72), (2, 500, 500, 48)]),
         ("Air (train)", [(1, 0, 500, 60)]),
     ]
+
+
+def test_the_pieces_to_hear_are_spread_over_the_test_split(inputs):
+    pieces, notes = (pd.read_parquet(f"data/music/{name}.parquet") for name in ("pieces", "notes"))
+    names = [f"test {n}" for n in range(1, 29)]
+    copies = pieces.iloc[[0] * 28].assign(piece_id=names, title=names)
+    pd.concat([copies, pieces]).to_parquet("data/music/pieces.parquet")
+    sound = notes.iloc[[0] * 28].assign(piece_id=names)
+    pd.concat([notes, sound]).to_parquet("data/music/notes.parquet")
+    player = content("render_music").sections[-1].blocks[-1]
+    assert [label for label, _ in player.pieces] == [
+        *(f"test {n} (test)" for n in (1, 4, 7, 10, 13, 17, 20, 23, 26)),
+        "Hymn (test)",
+    ]
+
+
+@pytest.mark.parametrize(("drums", "heard"), [("a", [["Air (train)"]]), ("ab", [])])
+def test_pieces_that_begin_with_a_minute_of_drums_are_not_offered(inputs, drums, heard):
+    notes = pd.read_parquet("data/music/notes.parquet")
+    late = notes[notes["piece_id"].isin(list(drums))]
+    notes.loc[late.index, "is_drum"] = True
+    late = late.assign(onset_seconds=late["onset_seconds"] + 60)
+    pd.concat([notes, late]).to_parquet("data/music/notes.parquet")
+    players = [
+        block for block in content("render_music").sections[-1].blocks if block.kind == "player"
+    ]
+    assert [[label for label, _ in player.pieces] for player in players] == heard

@@ -46,7 +46,7 @@ def collection_section(
         _metres(pieces),
         _ranges(notes),
         _lengths(pieces),
-        _player(pieces, notes),
+        *_player(pieces, notes),
     ]
     return Section("The collection", ["collect_notes"], blocks)
 
@@ -163,32 +163,36 @@ def _lengths(pieces: pd.DataFrame) -> Chart:
     )
 
 
-def _player(pieces: pd.DataFrame, notes: pd.DataFrame) -> NotePlayer:
-    of_piece = {
-        piece: player_notes(own)
-        for piece, own in notes[~notes["is_drum"]].groupby("piece_id", sort=False)
-    }
+def _player(pieces: pd.DataFrame, notes: pd.DataFrame) -> list[NotePlayer]:
+    early = notes[~notes["is_drum"] & (notes["onset_seconds"] < HEARD_SECONDS)]
     # Some pieces begin with a minute of drums.
-    audible = pieces[pieces["piece_id"].map(lambda piece: bool(of_piece.get(piece)))]
+    audible = pieces[pieces["piece_id"].isin(early["piece_id"])]
+    if audible.empty:
+        return []
     order = {"test": 0, "validation": 1, "train": 2}
     chosen = audible.assign(order=audible["split"].map(order))
     chosen = chosen.sort_values("order", kind="stable", ignore_index=True)
     among = max((chosen["split"] == "test").sum(), min(HEARD_PIECES, len(chosen)))
     places = np.linspace(0, among - 1, min(HEARD_PIECES, among)).round().astype(int)
     heard = [
-        (f"{piece.title} ({piece.split})", of_piece[piece.piece_id])
+        (
+            f"{piece.title} ({piece.split})",
+            player_notes(early[early["piece_id"] == piece.piece_id]),
+        )
         for piece in chosen.iloc[places].itertuples()
     ]
-    return NotePlayer(
-        f"{number(len(heard))} pieces of the collection, held-out ones first: the first "
-        f"{HEARD_SECONDS} seconds of each, played by the page itself; drums are left out.",
-        heard,
-    )
+    return [
+        NotePlayer(
+            f"{number(len(heard))} pieces of the collection, held-out ones first: the first "
+            f"{HEARD_SECONDS} seconds of each, played by the page itself; drums are left out.",
+            heard,
+        )
+    ]
 
 
 def player_notes(notes: pd.DataFrame) -> list[tuple[int, int, int, int]]:
-    """Return notes as `NotePlayer` takes them, up to a minute, in order of onset."""
-    heard = notes[notes["onset_seconds"] < HEARD_SECONDS].sort_values(["onset_seconds", "part"])
+    """Return notes as `NotePlayer` takes them, in order of onset."""
+    heard = notes.sort_values(["onset_seconds", "part"])
     columns = (
         heard["part"],
         (heard["onset_seconds"] * 1000).round().astype(int),
