@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 from page_inputs import content
 
+from stages.report.page.charts import piano_roll
+
 
 def test_the_page_plays_and_scores_a_piece(inputs):
     page = content("render_music")
@@ -14,13 +16,17 @@ def test_the_page_plays_and_scores_a_piece(inputs):
         "0 lost), 1 of 2 against random notes (0 tied, 1 lost)."
     )
     piece, harmonized, scores, learned, _ = page.sections
-    for section, name in ((piece, "composition"), (harmonized, "harmonization")):
+    for section, name, bars in (
+        (piece, "composition", [0.0, 1.5]),
+        (harmonized, "harmonization", [0.5, 2.0]),  # its melody is in the collection, with a pickup
+    ):
         audio, roll = section.blocks
         wav = base64.b64decode(audio.sound.removeprefix("data:audio/wav;base64,"))
         assert wav == Path(f"data/music/{name}.wav").read_bytes()
         assert base64.b64decode(audio.midi.split(",")[1]) == b"MThd"
         assert audio.name == f"{name}.mid"
         assert "2 quarter notes, from pitch 48 to 72" in roll.caption
+        assert roll.spec["encoding"]["x"]["axis"]["values"] == bars
     table, lost, overlap, divergence, novelty, given = scores.blocks
     assert table.rows[0] == [
         "consonant intervals", "0.900", "0.800 (0.700 to 0.850)", "0.600", "0.700", "0.500",
@@ -93,3 +99,9 @@ def test_pieces_that_begin_with_a_minute_of_drums_are_not_offered(inputs, drums,
         block for block in content("render_music").sections[-1].blocks if block.kind == "player"
     ]
     assert [[label for label, _ in player.pieces] for player in players] == heard
+
+
+def test_parts_of_a_piano_roll_are_in_the_order_of_their_numbers():
+    notes = {"part": [10, 2], "onset_beats": 0.0, "duration_beats": 1.0, "pitch_midi": 60}
+    colour = piano_roll(pd.DataFrame(notes), [0.0], "")["encoding"]["color"]
+    assert colour["sort"] == ["part 2", "part 10"]

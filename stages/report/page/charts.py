@@ -259,16 +259,21 @@ def word_map(points: pd.DataFrame, models: list[str], description: str) -> dict[
     return drawn((dots + names).add_params(shown), points, description) | {"height": 460}
 
 
-def piano_roll(notes: pd.DataFrame, description: str) -> dict[str, Any]:
-    """Return notes as bars: pitch over time, a colour for each part."""
+def piano_roll(notes: pd.DataFrame, bars: list[float], description: str) -> dict[str, Any]:
+    """Return notes as rectangles: pitch over time, a colour for each part.
+
+    Args:
+        notes: columns part, onset_beats, duration_beats and pitch_midi.
+        bars: where bars begin, in quarter notes: each has a line.
+        description: text for screen readers.
+    """
     rows = notes.assign(
         end_beats=notes["onset_beats"] + notes["duration_beats"],
         below=notes["pitch_midi"] - 0.42,
         above=notes["pitch_midi"] + 0.42,
     )
     rows["part"] = "part " + rows["part"].astype(str)
-    parts = sorted(set(rows["part"]))
-    bars = list(range(0, int(rows["end_beats"].max()) + 1, 4))
+    parts = [f"part {part}" for part in sorted(set(notes["part"]))]
     chart = alt.Chart(alt.Data(values=[], name="notes"))
     marks = chart.mark_rect(stroke="white", strokeWidth=0.5).encode(
         x=alt.X("onset_beats:Q", title="quarter notes", axis=alt.Axis(values=bars)),
