@@ -1,6 +1,7 @@
 """What the pages of the report are made from, small, and written through contracts and models."""
 
 import importlib
+import json
 import shlex
 import wave
 from pathlib import Path
@@ -13,6 +14,7 @@ import pyarrow as pa
 import yaml
 from PIL import Image
 from pydantic import BaseModel
+from safetensors.numpy import save_file
 from tiny import ROOT
 
 from stages.core.command import parse
@@ -620,6 +622,8 @@ def write_music() -> None:
             wav.setparams((1, 2, 8000, 0, "NONE", ""))
             wav.writeframes((np.sin(np.arange(16_000) * 0.3) * 9000).astype("<i2").tobytes())
         (folder / f"{name}.mid").write_bytes(b"MThd")
+    shape = json.dumps({"grid": {"beats_per_bar": 1.5}})
+    save_file({}, folder / "composer.safetensors", {"shape": shape})
     write_table(folder / "progress.parquet", contracts.PROGRESS, {"percent": [1, 100], **written})
     write_table(
         folder / "notes.parquet",
@@ -638,8 +642,8 @@ def write_music() -> None:
         {
             "piece_id": ["a", "b"], "split": ["test", "train"], "title": ["Hymn", "Air"],
             "source": ["a.mid", "b.mid"], "licence": "CC0", "tonic_pitch_class": [0, 9],
-            "mode": ["major", "minor"], "metre": ["4/4", "3/4"], "metre_changes": False,
-            "beats_per_bar": [4.0, 3.0], "pickup_beats": 0.0, "tempo_bpm": 120.0,
+            "mode": ["major", "minor"], "metre": ["3/8", "3/4"], "metre_changes": False,
+            "beats_per_bar": [1.5, 3.0], "pickup_beats": [0.5, 0.0], "tempo_bpm": 120.0,
             "length_beats": [2.0, 1.0], "length_seconds": [1.0, 0.5], "parts": [2, 1],
             "repairs": "",
         },

@@ -1,8 +1,11 @@
 """Render the page of the music room."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from safetensors import safe_open
 
 from stages.core.command import Input, command
 from stages.core.metrics import read_metrics
@@ -36,6 +39,7 @@ def main(
     train_composer_curve: Input,
     notes: Input,
     pieces: Input,
+    composer: Input,
     progress: Input,
     composition: Input,
     mid_composition: Input,
@@ -50,6 +54,8 @@ def main(
     scored = read_metrics(score_composer_metrics, ScoreComposerMetrics)
     collected = read_metrics(collect_notes_metrics, CollectNotesMetrics)
     composed, harmonized = read_table(composition), read_table(harmonization)
+    note_rows, piece_rows = read_table(notes), read_table(pieces)
+    beats_per_bar = _beats_per_bar(composer)
     parts = composed["part"].nunique()
     content = Page(
         "music",
@@ -60,6 +66,7 @@ def main(
                 ["compose"],
                 _heard(
                     composed,
+                    _bars(composed, beats_per_bar),
                     f"{number(len(composed))} notes in {parts} parts, written by the composer and "
                     "played on an organ of the soundfont that ships with pretty_midi.",
                     mid_composition,
@@ -71,6 +78,9 @@ def main(
                 ["harmonize"],
                 _heard(
                     harmonized,
+                    _bars(
+                        harmonized, beats_per_bar, _pickup_beats(harmonized, note_rows, piece_rows)
+                    ),
                     f"A given melody of {number(int((harmonized['part'] == 1).sum()))} notes (part "
                     "1), with parts of the composer below it.",
                     mid_harmonization,
@@ -83,13 +93,42 @@ def main(
                 ["train_composer"],
                 [_progress(read_table(progress)), *_training(read_csv(train_composer_curve))],
             ),
-            collection_section(collected, read_table(pieces), read_table(notes)),
+            collection_section(collected, piece_rows, note_rows),
         ],
     )
     write_page(content, page, headline)
 
 
-def _heard(piece: pd.DataFrame, caption: str, mid: Path, wav: Path) -> list[Block]:
+def _beats_per_bar(composer: Path) -> float:
+    """Return the quarter notes in a bar of the composer."""
+    with safe_open(composer, "np") as weights:
+        return json.loads(weights.metadata()["shape"])["grid"]["beats_per_bar"]
+
+
+def _pickup_beats(harmonized: pd.DataFrame, notes: pd.DataFrame, pieces: pd.DataFrame) -> float:
+    """Return the quarter notes before the first full bar of a melody of the collection.
+
+    The pickup of any other melody is not in a table; 0 is returned.
+    """
+    columns = ["onset_beats", "duration_beats", "pitch_midi"]
+    melody = harmonized.loc[harmonized["part"] == 1, columns].sort_values(columns)
+    highest = notes[(notes["split"] == "test") & (notes["part"] == 1)]
+    for piece, own in highest.groupby("piece_id"):
+        if np.array_equal(own[columns].sort_values(columns), melody):
+            return float(pieces.set_index("piece_id").at[piece, "pickup_beats"])
+    return 0.0
+
+
+def _bars(piece: pd.DataFrame, beats_per_bar: float, pickup_beats: float = 0.0) -> list[float]:
+    """Return where the full bars of a piece begin, in quarter notes."""
+    end_beats = (piece["onset_beats"] + piece["duration_beats"]).max()
+    # With the end, where the last bar is full.
+    return np.arange(pickup_beats, end_beats + 0.001, beats_per_bar).tolist()
+
+
+def _heard(
+    piece: pd.DataFrame, bars: list[float], caption: str, mid: Path, wav: Path
+) -> list[Block]:
     beats = (piece["onset_beats"] + piece["duration_beats"]).max()
     return [
         Audio(
@@ -99,9 +138,10 @@ def _heard(piece: pd.DataFrame, caption: str, mid: Path, wav: Path) -> list[Bloc
             mid.name,
         ),
         Chart(
-            f"The same piece as a piano roll: {number(float(beats), 0)} quarter notes, from pitch "
-            f"{piece['pitch_midi'].min()} to {piece['pitch_midi'].max()}.",
-            piano_roll(piece, "Piano roll of the piece, a colour for each part."),
+            f"The same piece as a piano roll with a line at each bar: {number(float(beats), 0)} "
+            f"quarter notes, from pitch {piece['pitch_midi'].min()} to "
+            f"{piece['pitch_midi'].max()}.",
+            piano_roll(piece, bars, "Piano roll of the piece, a colour for each part."),
         ),
     ]
 

@@ -208,13 +208,19 @@ def _lengths(lengths: pd.DataFrame) -> Chart:
     values, counts = total.index.to_numpy(), total.to_numpy()
     edges = np.unique(np.geomspace(1, values.max() + 1, 40).round().astype(int))
     heights, _ = np.histogram(values, bins=edges, weights=counts)
-    rows = pd.DataFrame({"left": edges[:-1], "right": edges[1:], "documents": heights.astype(int)})
+    rows = pd.DataFrame({"left": edges[:-1], "right": edges[1:], "count": heights.astype(int)})
     cumulative = counts.cumsum()
     median = int(values[np.searchsorted(cumulative, cumulative[-1] / 2)])
     return Chart(
         f"Documents by their number of tokens, in powers of ten: half have at most "
         f"{number(median)}, the longest {number(int(values.max()))}.",
-        histogram(rows, "tokens in a document", "Number of documents over their length."),
+        histogram(
+            rows,
+            "tokens in a document",
+            "documents",
+            "Number of documents over their length.",
+            logarithmic=True,
+        ),
     )
 
 

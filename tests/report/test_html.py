@@ -39,6 +39,12 @@ def test_pages_in_a_browser(browser, report, width):
     assert check_pages(browser, list(report.values()), width) == 34
 
 
+def test_the_table_of_faults_fits_a_phone(browser, report):
+    page, _, _ = look(browser, report["music"], 390)
+    table = page.get_by_role("region", name="What was repaired while reading")
+    assert table.evaluate("region => region.scrollWidth <= region.clientWidth")
+
+
 def test_map_names_points_and_switches_projection(browser, report):
     page, complaints, _ = look(browser, report["clustering"], 1280)
     chart = page.locator(".chart").first
@@ -97,6 +103,8 @@ def test_notes_are_drawn_and_played(browser, report):
     other.press("Enter")
     assert other.inner_text() == "Play"
     assert player.locator(".parts li").all_inner_texts() == ["part 1"]
+    # A screen reader would announce a live region at every tick.
+    assert player.locator("output, [aria-live], [role=timer]").count() == 0
     assert complaints == []
 
 

@@ -1,13 +1,12 @@
 """What the page says of the collection of music."""
 
 import html
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
 from stages.metrics.collect_notes import CollectNotesMetrics
-from stages.report.page.charts import counted, spanned
+from stages.report.page.charts import counted, histogram, spanned
 from stages.report.page.content import (
     Block,
     Chart,
@@ -20,7 +19,7 @@ from stages.report.page.content import (
 )
 
 TONICS = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"]
-LENGTH_BINS = 12
+LENGTH_BINS = 12  # at most
 HEARD_PIECES, HEARD_SECONDS = 10, 60
 WHY = {
     "other_parts": "has other parts than the collection is limited to",
@@ -47,7 +46,7 @@ def collection_section(
         _metres(pieces),
         _ranges(notes),
         _lengths(pieces),
-        _player(pieces, notes),
+        *_player(pieces, notes),
     ]
     return Section("The collection", ["collect_notes"], blocks)
 
@@ -152,43 +151,48 @@ def _ranges(notes: pd.DataFrame) -> Chart:
 
 def _lengths(pieces: pd.DataFrame) -> Chart:
     seconds = pieces["length_seconds"]
-    middle, longest = (number(float(value), 0) for value in (seconds.median(), seconds.max()))
-    counts, edges = np.histogram(seconds, bins=LENGTH_BINS)
-    names = [f"{low:.0f} to {high:.0f}" for low, high in pairwise(edges)]
-    rows = pd.DataFrame({"value": names, "count": counts})
+    # Bins of whole seconds.
+    low, high = int(seconds.min()), int(seconds.max()) + 1
+    width = -(-(high - low) // LENGTH_BINS)
+    counts, edges = np.histogram(seconds, np.arange(low, high + width, width))
+    rows = pd.DataFrame({"left": edges[:-1], "right": edges[1:], "count": counts})
     return Chart(
-        f"Lengths of the pieces: half of them last {middle} seconds or less, the longest "
-        f"{longest} seconds.",
-        counted(rows, "seconds", "pieces", "Number of pieces by length in seconds."),
+        f"Lengths of the pieces in seconds: half of them last at most "
+        f"{number(float(seconds.median()), 1)}, the longest {number(float(seconds.max()), 1)}.",
+        histogram(rows, "seconds", "pieces", "Number of pieces over their length."),
     )
 
 
-def _player(pieces: pd.DataFrame, notes: pd.DataFrame) -> NotePlayer:
-    of_piece = {
-        piece: player_notes(own)
-        for piece, own in notes[~notes["is_drum"]].groupby("piece_id", sort=False)
-    }
+def _player(pieces: pd.DataFrame, notes: pd.DataFrame) -> list[NotePlayer]:
+    early = notes[~notes["is_drum"] & (notes["onset_seconds"] < HEARD_SECONDS)]
     # Some pieces begin with a minute of drums.
-    audible = pieces[pieces["piece_id"].map(lambda piece: bool(of_piece.get(piece)))]
+    audible = pieces[pieces["piece_id"].isin(early["piece_id"])]
+    if audible.empty:
+        return []
     order = {"test": 0, "validation": 1, "train": 2}
     chosen = audible.assign(order=audible["split"].map(order))
     chosen = chosen.sort_values("order", kind="stable", ignore_index=True)
     among = max((chosen["split"] == "test").sum(), min(HEARD_PIECES, len(chosen)))
     places = np.linspace(0, among - 1, min(HEARD_PIECES, among)).round().astype(int)
     heard = [
-        (f"{piece.title} ({piece.split})", of_piece[piece.piece_id])
+        (
+            f"{piece.title} ({piece.split})",
+            player_notes(early[early["piece_id"] == piece.piece_id]),
+        )
         for piece in chosen.iloc[places].itertuples()
     ]
-    return NotePlayer(
-        f"{number(len(heard))} pieces of the collection, held-out ones first: the first "
-        f"{HEARD_SECONDS} seconds of each, played by the page itself; drums are left out.",
-        heard,
-    )
+    return [
+        NotePlayer(
+            f"{number(len(heard))} pieces of the collection, held-out ones first: the first "
+            f"{HEARD_SECONDS} seconds of each, played by the page itself; drums are left out.",
+            heard,
+        )
+    ]
 
 
 def player_notes(notes: pd.DataFrame) -> list[tuple[int, int, int, int]]:
-    """Return notes as `NotePlayer` takes them, up to a minute, in order of onset."""
-    heard = notes[notes["onset_seconds"] < HEARD_SECONDS].sort_values(["onset_seconds", "part"])
+    """Return notes as `NotePlayer` takes them, in order of onset."""
+    heard = notes.sort_values(["onset_seconds", "part"])
     columns = (
         heard["part"],
         (heard["onset_seconds"] * 1000).round().astype(int),

@@ -121,15 +121,28 @@ def spectrum(rows: pd.DataFrame, description: str) -> dict[str, Any]:
     return drawn(marks, rows, description)
 
 
-def histogram(rows: pd.DataFrame, title: str, description: str) -> dict[str, Any]:
-    """Return bars from `left` to `right`, on a logarithmic axis, with the height `documents`."""
+def histogram(
+    rows: pd.DataFrame, title: str, of: str, description: str, logarithmic: bool = False
+) -> dict[str, Any]:
+    """Return bars from `left` to `right` with the height `count`.
+
+    Args:
+        rows: columns left, right and count.
+        title: title of the horizontal axis.
+        of: what is counted.
+        description: text for screen readers.
+        logarithmic: whether the horizontal axis is logarithmic.
+    """
+    # A logarithmic axis has no zero to leave out.
+    zero = alt.Undefined if logarithmic else False
+    scale = alt.Scale(type="log" if logarithmic else "linear", nice=False, zero=zero)
     chart = alt.Chart(alt.Data(values=[], name="bins"))
     marks = chart.mark_bar(color=COLOURS[0], stroke="white", strokeWidth=0.5).encode(
-        x=alt.X("left:Q", scale=alt.Scale(type="log", nice=False), title=title),
+        x=alt.X("left:Q", scale=scale, title=title),
         x2="right:Q",
-        y=alt.Y("documents:Q", title="documents"),
+        y=alt.Y("count:Q", title=of),
         y2=alt.datum(0),
-        tooltip=["left:Q", "right:Q", "documents:Q"],
+        tooltip=["left:Q", "right:Q", "count:Q"],
     )
     return drawn(marks, rows, description)
 
@@ -246,16 +259,21 @@ def word_map(points: pd.DataFrame, models: list[str], description: str) -> dict[
     return drawn((dots + names).add_params(shown), points, description) | {"height": 460}
 
 
-def piano_roll(notes: pd.DataFrame, description: str) -> dict[str, Any]:
-    """Return notes as bars: pitch over time, a colour for each part."""
+def piano_roll(notes: pd.DataFrame, bars: list[float], description: str) -> dict[str, Any]:
+    """Return notes as rectangles: pitch over time, a colour for each part.
+
+    Args:
+        notes: columns part, onset_beats, duration_beats and pitch_midi.
+        bars: where bars begin, in quarter notes: each has a line.
+        description: text for screen readers.
+    """
     rows = notes.assign(
         end_beats=notes["onset_beats"] + notes["duration_beats"],
         below=notes["pitch_midi"] - 0.42,
         above=notes["pitch_midi"] + 0.42,
     )
     rows["part"] = "part " + rows["part"].astype(str)
-    parts = sorted(set(rows["part"]))
-    bars = list(range(0, int(rows["end_beats"].max()) + 1, 4))
+    parts = [f"part {part}" for part in sorted(set(notes["part"]))]
     chart = alt.Chart(alt.Data(values=[], name="notes"))
     marks = chart.mark_rect(stroke="white", strokeWidth=0.5).encode(
         x=alt.X("onset_beats:Q", title="quarter notes", axis=alt.Axis(values=bars)),
