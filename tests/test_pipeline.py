@@ -497,5 +497,5 @@ def test_the_error_of_an_unknown_corpus_names_it(tmp_path):
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_report_of_a_run_in_a_browser(browser, finished_project, width):
     pages = sorted((finished_project / "reports").rglob("*.html"))
-    assert len(pages) == 7
+    assert len(pages) == 8
     assert check_pages(browser, pages, width) >= 15

@@ -483,7 +483,7 @@ def test_a_melody_of_ones_own_is_harmonized_note_for_note(room, collection, tmp_
     for name, message in (
         ("drums.mid", r"drums\.mid has no note with a pitch"),
         ("waltz.abc", r"waltz\.abc is in 3/4, but the composer writes bars of 4 quarter"),
-        ("text.txt", r"text\.txt has no note with a pitch"),
+        ("text.txt", r"text\.txt is not a file of notes"),
         ("gone.mid", r"there is no .*gone\.mid"),
     ):
         with pytest.raises(StageError, match=message):
