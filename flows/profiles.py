@@ -30,7 +30,7 @@ def applied(profile: str) -> Iterator[list[str]]:
         profile: name of a file in conf/profile.
 
     Raises:
-        ValueError: there is no such profile, or DVC cannot apply it; params.yaml is unchanged.
+        ValueError: the profile does not exist or DVC cannot apply it; params.yaml is unchanged.
         OSError: params.yaml cannot be read, or cannot be written and is unchanged.
     """
     file = FOLDER / f"{profile}.yaml"

@@ -28,7 +28,7 @@ class PerformMetrics(Metrics):
 
     Attributes:
         timbres: names of the timbres, in order.
-        arrangement: `glide`: all tracks go from the first to the last; `tracks`: one for each.
+        arrangement: `glide`: all tracks move from the first to the last; `tracks`: each takes one.
         drums: what plays them: `soundfont` or `none`.
         performance: the piece that was asked for.
         real_performance: the piece of the test split.

@@ -1,15 +1,13 @@
 """Analyze sounds: the curves of harmonics and noise of each note."""
 
-import io
-
 import pyarrow.parquet as pq
-import soundfile
 import torch
 from safetensors.torch import save_file
 
 from stages.core.command import Input, command
 from stages.core.outputs import Output
 from stages.core.progress import progress
+from stages.music.player import flac
 from stages.music.player.analysis import analyze
 
 
@@ -23,13 +21,10 @@ def main(*, sounds: Input, curves: Output) -> None:
     """
     torch.set_num_threads(1)
     rows = pq.read_table(sounds, columns=["flac", "pitch_midi"])
+    notes = zip(*(column.to_pylist() for column in rows.columns), strict=True)
     vectors = [
-        analyze(soundfile.read(io.BytesIO(flac))[0], pitch).to_vectors()
-        for flac, pitch in progress(
-            zip(*(column.to_pylist() for column in rows.columns), strict=True),
-            "analyzing sounds",
-            rows.num_rows,
-        )
+        analyze(flac.decode(sound), pitch).to_vectors()
+        for sound, pitch in progress(notes, "analyzing sounds", rows.num_rows)
     ]
     # Half precision resolves a tenth of a decibel.
     save_file({"vectors": torch.cat(vectors).half()}, curves.path)

@@ -1,7 +1,7 @@
 """Collect the sounds of single notes for the player to learn from."""
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -20,12 +20,14 @@ from stages.core.raw import InnerPath, find
 from stages.metrics.collect_sounds import CollectSoundsMetrics
 from stages.music.contracts import SOUNDS, SPLITS
 from stages.music.notes.synthesis import SOUNDFONT
+from stages.music.player import flac
 from stages.music.player.pitch import detect_pitch
-from stages.music.player.sources import Sound, of_folder, of_soundfont, to_flac
+from stages.music.player.sources import Sound, of_folder, of_soundfont
 
 SILENT = 0.001  # peak of a note that is not heard
 # Of six neighbouring pitches, one is held out for validation and one for the test.
 HELD_OUT_EVERY, VALIDATION_AT, TEST_AT = 6, 1, 4
+MIN_NOTES = 2  # of each split, which have a covariance
 # Notes of an instrument whose pitch is detected to find its octave.
 NOTES_FOR_OCTAVE = 8
 MidiNumber = Annotated[int, Field(ge=0, le=127)]
@@ -151,21 +153,21 @@ def main(
                     "pitch_midi": pitch,
                     "velocity": sound.velocity,
                     "source": sound.source,
-                    "flac": to_flac(sound.samples / max(1.0, loudest)),
+                    "flac": flac.encode(sound.samples / max(1.0, loudest)),
                 }
             )
-    counts = {split: sum(row["split"] == split for row in rows) for split in SPLITS}
-    if not all(counts.values()):
+    splits = Counter(row["split"] for row in rows if not row["is_new_timbre"])
+    if min(splits[split] for split in SPLITS) < MIN_NOTES:
         raise StageError(
-            f"{path} has too few pitches for three splits ({counts}; not used: "
-            f"{dict(dropped.counts)}): bring sounds of at least {HELD_OUT_EVERY} neighbouring "
-            "pitches of each instrument"
+            f"{path} has too few notes for three splits ({dict(splits)} of timbres to learn; not "
+            f"used: {dict(dropped.counts)}): bring sounds of more than {2 * HELD_OUT_EVERY} "
+            "neighbouring pitches of each instrument"
         )
     sounds.write(pa.Table.from_pylist(rows, schema=sounds.schema))
     metrics.write_json(
         CollectSoundsMetrics(
             source=path.name,
-            sounds={"total": len(rows), **counts},
+            sounds={"total": len(rows), **Counter(row["split"] for row in rows)},
             timbres=[name for name in names if name not in new],
             new_timbres=sorted(new),
             octaves={name: number for name, number in octaves.items() if number},

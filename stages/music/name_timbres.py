@@ -35,8 +35,8 @@ class NameTimbresParams(Params):
 
 def search(
     generator: Generator, real: Tensor, conditions: Tensor, params: NameTimbresParams
-) -> tuple[Tensor, float]:
-    """Return the latent whose notes are nearest to real ones, and how far they are.
+) -> Tensor:
+    """Return the latent whose notes are nearest to real ones, (latent_size,).
 
     The best of random latents are improved by gradient descent.
 
@@ -65,9 +65,7 @@ def search(
         loss.backward()
         optimizer.step()
     with torch.no_grad():
-        away = distances(chosen)
-        best = away.argmin()
-    return chosen[best].detach(), float(away[best])
+        return chosen[distances(chosen).argmin()]
 
 
 @command
@@ -99,7 +97,7 @@ def main(
         told = generator.shape.conditions(
             *(torch.tensor(some[key].to_numpy()) for key in ("pitch_midi", "velocity"))
         )
-        latent, _ = search(generator, generator.project(real), told, params)
+        latent = search(generator, generator.project(real), told, params)
         with torch.no_grad():
             drawn = generator.values(generator(latent.expand(len(some), -1), told))
         found.append(

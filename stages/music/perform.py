@@ -20,8 +20,8 @@ from stages.core.raw import InnerPath, find
 from stages.metrics.perform import PerformMetrics
 from stages.music.notes import synthesis
 from stages.music.player.loudness import loudness, normalize, true_peak
-from stages.music.player.networks import read_player
-from stages.music.player.performance import RATE_HZ, Glide, play, sustain
+from stages.music.player.networks import Generator, read_player
+from stages.music.player.performance import RATE_HZ, Bends, Glide, play, sustain
 from stages.music.sources.files import read_piece
 from stages.music.sources.midi import read_midi
 from stages.music.sources.piece import Bend, Note, Pedal, Piece
@@ -59,7 +59,7 @@ def find_latents(names: list[str], timbres: pd.DataFrame, section: str) -> torch
             near = difflib.get_close_matches(name.casefold(), known, n=1)
             guess = f"did you mean '{timbres['timbre'][known[near[0]]]}'? " if near else ""
             raise StageError(
-                f"{section}.timbres: there is no timbre '{name}' ({guess}there are "
+                f"{section}.timbres: '{name}' is not a known timbre ({guess}known are "
                 f"{', '.join(timbres['timbre'])})"
             )
     rows = [known[name.casefold()] for name in names]
@@ -73,8 +73,8 @@ def glides(tracks: list[int], latents: torch.Tensor, seconds: float, how: str) -
         tracks: numbers of the tracks
         latents: latents of the timbres that were asked for, in order
         seconds: length of the piece
-        how: `glide`: all tracks go from the first timbre to the last; `tracks`: each track has one
-            of its own, from the first again if there are more tracks
+        how: `glide`: all tracks move from the first timbre to the last; `tracks`: each track takes
+            one, in turn
     """
     if how == "tracks":
         return {
@@ -108,14 +108,14 @@ def score_of(piece: Piece, name: str) -> Score:
 
 
 def perform(
-    score: Score, timbres: pd.DataFrame, player: Path, params: PerformParams
+    score: Score, timbres: pd.DataFrame, generator: Generator, params: PerformParams
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the sound of a piece, and that of the soundfont for comparison, (samples, 2).
 
     Args:
         score: the piece
         timbres: table of known timbres
-        player: file of the trained player
+        generator: the trained player
         params: parameters of the stage
 
     Raises:
@@ -137,7 +137,7 @@ def perform(
         sustain(notes, _pedals(score)),
         _bends(score),
         glides(sorted(set(notes["track"])), latents, seconds, params.arrangement),
-        read_player(player),
+        generator,
         params.release_seconds,
         params.seed,
     )
@@ -150,11 +150,11 @@ def perform(
     return tuple(normalize(sound, RATE_HZ, params.loudness_lufs) for sound in (played, reference))
 
 
-def _bends(score: Score) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """Return the times of changes of pitch and the semitones from then on, by channel."""
+def _bends(score: Score) -> dict[int, Bends]:
+    """Return the bends by channel."""
     rows = pd.DataFrame(score.bends, columns=["channel", "onset_seconds", "semitones"])
     return {
-        channel: (own["onset_seconds"].to_numpy(), own["semitones"].to_numpy())
+        channel: Bends(own["onset_seconds"].to_numpy(), own["semitones"].to_numpy())
         for channel, own in rows.groupby("channel")
     }
 
@@ -228,7 +228,7 @@ def main(
     """
     use_openblas()
     torch.set_num_threads(THREADS)
-    known = pq.read_table(timbres).to_pandas()
+    known, generator = pq.read_table(timbres).to_pandas(), read_player(player)
     if params.piece is None:
         first = score_of(read_midi(composition.read_bytes())[0], str(composition))
     else:
@@ -239,7 +239,7 @@ def main(
         (first, performance, reference),
         (second, real_performance, real_reference),
     ):
-        sounds = perform(score, known, player, params)
+        sounds = perform(score, known, generator, params)
         for sound, output in zip(sounds, outputs, strict=True):
             output.path.write_bytes(synthesis.to_wav(sound, RATE_HZ))
         described.append(describe(score, sounds[0]))

@@ -1,6 +1,5 @@
 """Score the notes of the player against held-out real ones."""
 
-import io
 from typing import Any
 
 import librosa
@@ -8,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import soundfile
 import torch
 from pydantic import Field
 from safetensors.torch import load_file
@@ -25,14 +23,13 @@ from stages.core.params import Params
 from stages.core.products import use_openblas
 from stages.metrics.score_player import ScorePlayerMetrics
 from stages.music.contracts import GALLERY
-from stages.music.player import scores
+from stages.music.player import flac, scores
 from stages.music.player.curves import SAMPLE_RATE_HZ, Curves
 from stages.music.player.judge import Judge, main_components, to_spectra
 from stages.music.player.networks import Generator, read_player
 from stages.music.player.performance import RATE_HZ, Glide, play
 from stages.music.player.pictures import spectrogram, to_png
 from stages.music.player.pitch import detect_pitch
-from stages.music.player.sources import to_flac
 from stages.music.player.synthesis import render
 
 NOTES_AT_ONCE = 16
@@ -41,7 +38,7 @@ EVERY_TRAINED = 3  # of the notes of the training, one is compared for its pitch
 COPIES_SHOWN, WALK_STEPS, PICTURED = 10, 8, 4
 GALLERY_PITCH, GALLERY_SECONDS, GLIDE_SECONDS, RELEASE_SECONDS = 60, 1.2, 4.0, 0.2
 _CENTROID_WINDOW = 4096
-DECIBELS_PER_NEPER = 10 / np.log(10)
+DECIBELS_PER_LOG = 10 / np.log(10)  # for a difference of 1 in the logarithm of a power
 
 
 class ScorePlayerParams(Params):
@@ -160,6 +157,7 @@ def held(pitch: int, seconds: float, glide: Glide, generator: Generator, seed: i
         "pitch_midi": pitch, "velocity": generator.shape.velocities[1],
     }  # fmt: skip
     sound = play(pd.DataFrame([note]), {}, {1: glide}, generator, RELEASE_SECONDS, seed)
+    # The note has nothing above half of SAMPLE_RATE_HZ, so samples may be left out.
     return sound.mean(axis=1)[:: RATE_HZ // SAMPLE_RATE_HZ]
 
 
@@ -224,20 +222,17 @@ def main(
     named = pq.read_table(timbres).to_pandas()
     known = rows[~rows["is_new_timbre"]]
     train, test = (known[known["split"] == split] for split in ("train", "test"))
+    test = test[test["timbre"].isin(train["timbre"])]
     if len(test) < MIN_HELD_OUT or len(train) < MIN_LEARNED:
         raise StageError(
             f"{sounds} has {len(train)} notes to learn from and {len(test)} of held-out pitches; "
             f"{MIN_LEARNED} and {MIN_HELD_OUT} are needed to score the player: collect more pitches"
         )
 
-    def recorded(part: pd.DataFrame) -> np.ndarray:
-        read = (soundfile.read(io.BytesIO(flac), dtype="float32")[0] for flac in part["flac"])
-        return np.stack(list(read))
-
     def curves_at(index: list[int], pitch: np.ndarray) -> np.ndarray:
         return sound_of(vectors[index], pitch, params.seed)
 
-    real, learned = recorded(test), recorded(train)
+    real, learned = (np.stack([*map(flac.decode, part["flac"])]) for part in (test, train))
     real_spectra, learned_spectra = to_spectra(real), to_spectra(learned)
     codes, names = pd.factorize(train["timbre"])
     judge = Judge(learned_spectra, codes, params.seed)
@@ -283,7 +278,7 @@ def main(
         {
             "pitch_midi": int(asked["player"][place]),
             "nearest": train["sound_id"].iloc[away[place].argmin()],
-            "distance_db": float(away[place].min() * DECIBELS_PER_NEPER),
+            "distance_db": float(away[place].min() * DECIBELS_PER_LOG),
         }
         for place in shown
     ]
@@ -302,8 +297,8 @@ def main(
             timbres=len(names),
             timbres_made=int((votes >= len(away) / len(names) / 4).sum()),
             nearest=nearest,
-            nearest_distance_db=float(np.median(away.min(1)) * DECIBELS_PER_NEPER),
-            real_distance_db=float(np.median(real_away.min(1)) * DECIBELS_PER_NEPER),
+            nearest_distance_db=float(np.median(away.min(1)) * DECIBELS_PER_LOG),
+            real_distance_db=float(np.median(real_away.min(1)) * DECIBELS_PER_LOG),
             known_error_db=float(errors[False]),
             new_error_db=float(errors[True]) if True in errors else None,
             walk=tuple(named["timbre"].iloc[pair]),
@@ -324,7 +319,7 @@ def main(
         shows.append(("player", "generated", 0.0, 0.0, made["player"][place]))
         shows.append(("nearest", train["sound_id"].iloc[away[place].argmin()], 0.0, 0.0, copied))
     columns = [list(column) for column in zip(*shows, strict=True)]
-    columns[-1] = [to_flac(own / max(1.0, np.abs(own).max())) for own in columns[-1]]
+    columns[-1] = [flac.encode(own / max(1.0, np.abs(own).max())) for own in columns[-1]]
     gallery.write(pa.table(columns, schema=gallery.schema))
     pictured = np.linspace(0, len(test) - 1, PICTURED).round().astype(int)
     spectrograms.path.write_bytes(

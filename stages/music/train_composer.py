@@ -1,10 +1,9 @@
 """Train the composer: a generator of passages and a critic."""
 
 import copy
-import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,6 +22,7 @@ from stages.core.outputs import Output, Table
 from stages.core.params import Params
 from stages.core.products import use_openblas
 from stages.core.progress import progress as shown
+from stages.music.adversarial.device import Device, find_device
 from stages.music.adversarial.losses import Loss, critic_loss, generator_loss
 from stages.music.composer.drawing import told_of
 from stages.music.composer.networks import (
@@ -72,7 +72,7 @@ class TrainComposerParams(Params):
     gradient_penalty: float = Field(ge=0)
     validation_passages: int = Field(ge=2)
     rounds_per_checkpoint: int = Field(ge=1)
-    device: Literal["cpu", "cuda"]
+    device: Device
     seed: int
 
 
@@ -241,7 +241,7 @@ def fit(
         The trained networks; mean losses and validation scores between checkpoints; and notes after
         shares of the rounds, with the percentage
     """
-    training = Training(shape, params, _device(params))
+    training = Training(shape, params, find_device(params.device, params.section))
     fresh = {"curve": [], "heard": []}
     reached = checkpoint.restore(training.parts) or fresh
     curve, heard = reached["curve"], reached["heard"]
@@ -268,16 +268,6 @@ def fit(
             losses = []
             checkpoint.save(training.parts, {"curve": curve, "heard": heard})
     return training, curve, heard
-
-
-def _device(params: TrainComposerParams) -> torch.device:
-    if params.device == "cuda":
-        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS needs it to be deterministic
-        if not torch.cuda.is_available():
-            raise StageError(
-                f"{params.section}.device is cuda, but torch sees no GPU here: set it to cpu"
-            )
-    return torch.device(params.device)
 
 
 def draws(generator: Generator, told: Tensor) -> Tensor:

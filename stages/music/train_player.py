@@ -2,7 +2,6 @@
 
 import base64
 import copy
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,11 +23,12 @@ from stages.core.outputs import Output, Table
 from stages.core.params import Params
 from stages.core.products import use_openblas
 from stages.core.progress import progress as shown
+from stages.music.adversarial.device import Device, find_device
 from stages.music.adversarial.losses import Loss, critic_loss, generator_loss
 from stages.music.contracts import HEARD
+from stages.music.player import flac
 from stages.music.player.curves import SAMPLE_RATE_HZ, Curves
 from stages.music.player.networks import TOGETHER, Critic, Generator, Shape, save_player
-from stages.music.player.sources import to_flac
 from stages.music.player.synthesis import render
 from stages.music.scores.frechet import frechet_distance
 
@@ -61,7 +61,7 @@ class TrainPlayerParams(Params):
     gradient_penalty: float = Field(ge=0)
     averaging: float = Field(ge=0, lt=1)
     rounds_per_checkpoint: int = Field(ge=1)
-    device: str = Field(pattern="^(cpu|cuda)$")
+    device: Device
     seed: int
 
 
@@ -70,7 +70,7 @@ class Notes(NamedTuple):
 
     Attributes:
         components: what the generator should emit for them, (notes, components)
-        conditions: their pitch and velocity as the networks are told, (notes, conditions)
+        conditions: their pitch and velocity as inputs of the networks, (notes, conditions)
         timbre: number of the timbre of each, in order, (notes,)
     """
 
@@ -184,7 +184,7 @@ def fit(
         The generator with the least distance; mean losses and the distance at checkpoints; and the
         sound after shares of the rounds, with the percentage
     """
-    training = Training(generator, params, _device(params))
+    training = Training(generator, params, find_device(params.device, params.section))
     notes = Notes(*(tensor.to(training.device) for tensor in notes[:2]), notes.timbre)
     reached = checkpoint.restore(training.parts) or {"curve": [], "heard": []}
     curve, heard = reached["curve"], reached["heard"]
@@ -201,8 +201,8 @@ def fit(
         losses.append(loss)
         average = training.average.module
         if number in moments:
-            flac = base64.b64encode(listen(average)).decode("ascii")
-            heard.append({"percent": moments[number], "flac": flac})
+            sound = base64.b64encode(listen(average)).decode("ascii")
+            heard.append({"percent": moments[number], "flac": sound})
         if number % params.rounds_per_checkpoint == 0 or number == params.rounds:
             distance = validate(average)
             if distance < min((row["validation_distance"] for row in curve), default=np.inf):
@@ -212,16 +212,6 @@ def fit(
             losses = []
             checkpoint.save(training.parts, {"curve": curve, "heard": heard})
     return training.best, curve, heard
-
-
-def _device(params: TrainPlayerParams) -> torch.device:
-    if params.device == "cuda":
-        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS needs it to be deterministic
-        if not torch.cuda.is_available():
-            raise StageError(
-                f"{params.section}.device is cuda, but torch sees no GPU here: set it to cpu"
-            )
-    return torch.device(params.device)
 
 
 def validation(real: Tensor, conditions: Tensor, latent_size: int) -> Callable[[Generator], float]:
@@ -257,7 +247,7 @@ def listen(generator: Generator) -> bytes:
         curves = Curves.from_vectors(own.values(components))
         sounds = render(curves, pitch[:, None].float(), random)
     sound = sounds[:, : round(HEARD_SECONDS * SAMPLE_RATE_HZ)].flatten()
-    return to_flac((sound / max(1.0, float(sound.abs().max()))).numpy())
+    return flac.encode((sound / max(1.0, float(sound.abs().max()))).numpy())
 
 
 @command
@@ -316,6 +306,5 @@ def main(
     )
     save_player(best, player.path)
     curve.write_csv(pd.DataFrame(rounds))
-    flac = [base64.b64decode(moment["flac"]) for moment in moments]
-    percent = [moment["percent"] for moment in moments]
-    heard.write(pa.table({"percent": percent, "flac": flac}, schema=heard.schema))
+    listened = [{**moment, "flac": base64.b64decode(moment["flac"])} for moment in moments]
+    heard.write(pa.Table.from_pylist(listened, schema=heard.schema))

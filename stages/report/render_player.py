@@ -254,18 +254,6 @@ def _scores(scored: ScorePlayerMetrics, sounds: pd.DataFrame, pictures: Path) ->
 
 
 def _compared(scored: ScorePlayerMetrics) -> str:
-    player = scored.qualities["player"]
-    words = {"beats": [], "ties with": [], "is beaten by": []}
-    for kind in ("neighbour", "mean"):
-        other = scored.qualities[kind]
-        apart = player.spectral_distance - other.spectral_distance
-        are_tied = (
-            player.spectral_interval[0] <= other.spectral_interval[1]
-            and other.spectral_interval[0] <= player.spectral_interval[1]
-        )
-        verb = "ties with" if are_tied else "beats" if apart < 0 else "is beaten by"
-        words[verb].append(f"“{NAMES[kind]}”")
-    verdicts = [f"{verb} {' and '.join(names)}" for verb, names in words.items() if names]
     new = (
         f", {number(scored.new_error_db, 1)} dB for timbres that it has never heard"
         if scored.new_error_db is not None
@@ -274,7 +262,8 @@ def _compared(scored: ScorePlayerMetrics) -> str:
     accuracy = scored.range_accuracy
     return " ".join(
         [
-            f"By the spectral distance the player {', and '.join(verdicts)}.",
+            _nearer(scored, "spectral", "spectral"),
+            _nearer(scored, "frechet", "Frechet"),
             f"Over all pitches of the training, {scored.lowest_pitch} to {scored.highest_pitch}, "
             f"{percent(accuracy['player'])} of its notes have the right pitch; of the real ones, "
             f"{percent(accuracy['real'])}.",
@@ -286,6 +275,22 @@ def _compared(scored: ScorePlayerMetrics) -> str:
             "frame to frame.",
         ]
     )
+
+
+def _nearer(scored: ScorePlayerMetrics, measure: str, name: str) -> str:
+    """Return in words whether the player or each simple method is nearer to real notes."""
+
+    def interval(kind: str) -> tuple[float, float]:
+        return getattr(scored.qualities[kind], f"{measure}_interval")
+
+    low, high = interval("player")
+    kinds = {"beats": [], "ties with": [], "is beaten by": []}
+    for kind in ("neighbour", "mean"):
+        least, most = interval(kind)
+        verb = "beats" if high < least else "is beaten by" if most < low else "ties with"
+        kinds[verb].append(f"“{NAMES[kind]}”")
+    verdicts = [f"{verb} {' and '.join(names)}" for verb, names in kinds.items() if names]
+    return f"By the {name} distance the player {', and '.join(verdicts)}."
 
 
 def _training(curve: pd.DataFrame, heard: pd.DataFrame) -> list[Block]:

@@ -139,7 +139,7 @@ def test_a_folder_of_wav_files_is_a_source(tmp_path, monkeypatch):
             {"source": "one"},
             r"one has sounds of 1 timbres .*and 1 are held out: bring more, or low",
         ),
-        ({"source": "one", "new_timbres": 0}, r"one has too few pitches for three splits"),
+        ({"source": "one", "new_timbres": 0}, r"one has too few notes for three splits"),
         ({"source": "text.sf2"}, r"text\.sf2 is not a soundfont: give a file in the SF2 format"),
         ({"source": "gone.sf2"}, r"there is no raw/gone\.sf2: put it there, or name another"),
         ({"lowest_key": 80}, r"highest_key is below lowest_key: exchange them"),
@@ -293,7 +293,7 @@ def test_drums_are_those_of_the_soundfont_or_left_out(trained, tmp_path, monkeyp
         (
             midi_file(note(60)),
             {"timbres": ["Flut"]},
-            r"timbres: there is no timbre 'Flut' \(did you mean 'Flute'\? there are Acoustic Grand",
+            r"timbres: 'Flut' is not a known timbre \(did you mean 'Flute'\? known are Acoustic Gr",
         ),
         (midi_file(note(60)), {"piece": "none.mid"}, r"there is no raw/none\.mid: put it there"),
         (midi_file(note(60)), {"piece": "text.txt"}, r"text\.txt is not a file of notes"),
@@ -316,14 +316,14 @@ def test_every_readable_file_is_performed(trained, monkeypatch):
     timbres = pq.read_table(trained / "timbres.parquet").to_pandas()
     params = perform.PerformParams(**{**PERFORMING, "timbres": ["Flute", "Alto Sax"]})
     monkeypatch.setattr(synthesis, "play", lambda notes, rate_hz: np.zeros(1, np.float32))
-    done = 0
+    generator, done = read_player(trained / "player.safetensors"), 0
     for path in sorted((SHARED_DATA / "midi_wild").glob("*.mid")):
         try:
             score = perform.score_of(read_midi(path.read_bytes())[0], path.name)
         except UnreadableError:
             continue
         try:
-            played, _ = perform.perform(score, timbres, trained / "player.safetensors", params)
+            played, _ = perform.perform(score, timbres, generator, params)
         except StageError as error:
             assert "only drums" in str(error) or "lasts" in str(error)
             continue

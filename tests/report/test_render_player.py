@@ -34,7 +34,10 @@ def test_the_page_plays_and_scores_the_player(inputs):
     assert errors.rows == [["Flute", "no", "5.0"], [HOSTILE, "yes", "8.0"]]
     table, compared, _, copies, nearest = scores.blocks
     assert table.rows[0][:3] == ["player", "1", "500 (450 to 550)"]
-    assert "the player beats “mean timbre”, and is beaten by “next pitch”. " in compared.text
+    assert compared.text.startswith(
+        "By the spectral distance the player beats “mean timbre”, and is beaten by “next pitch”. "
+        "By the Frechet distance the player beats “mean timbre”, and ties with “next pitch”. "
+    )
     assert [one.label for one in copies.sounds] == ["1 new", "1 real"]
     assert nearest.rows == [["1", "60", "Flute 60 64", "5.0"]]
     heard, distance, _ = learned.blocks

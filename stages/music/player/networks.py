@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 # Notes of one timbre that the critic sees together, so that a latent is one timbre at all pitches.
 TOGETHER = 2
-# Of this many examples, the critic is told how much they differ (Karras et al. 2018,
-# arXiv:1710.10196, section 3), so that the generator does not make few timbres only.
+# The critic also sees how much the examples of a group differ (Karras et al. 2018,
+# arXiv:1710.10196, section 3), so that the generator does not make only a few timbres.
 _GROUP = 8
 _PITCHES_PER_BUMP = 6
 _BUMPS = torch.arange(0, 128, _PITCHES_PER_BUMP)
@@ -37,7 +37,7 @@ class Shape(NamedTuple):
     velocities: tuple[int, int]
 
     def conditions(self, pitch_midi: Tensor, velocity: Tensor) -> Tensor:
-        """Return what the networks are told of notes, (..., conditions).
+        """Return pitches and velocities as inputs of the networks, (..., conditions).
 
         Pitches and velocities outside the range of the training count as its ends.
         """
@@ -136,16 +136,15 @@ class Critic(nn.Module):
 def save_player(generator: Generator, path: Path) -> None:
     """Write the weights of a generator and its shape."""
     weights = {key: value.cpu().contiguous() for key, value in generator.state_dict().items()}
-    save_file(weights, path, {"shape": json.dumps(generator.shape)})
+    save_file(weights, path, {"shape": json.dumps(generator.shape._asdict())})
 
 
 def read_player(path: Path) -> Generator:
     """Return the generator that `save_player` wrote."""
     with safe_open(path, "pt") as file:
-        *sizes, pitches, velocities = json.loads(file.metadata()["shape"])
+        values = json.loads(file.metadata()["shape"])
         weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    generator = Generator(
-        Shape(*sizes, tuple(pitches), tuple(velocities)), len(weights["mean"])
-    ).eval()
+    shape = Shape(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    generator = Generator(shape, len(weights["mean"])).eval()
     generator.load_state_dict(weights)
     return generator

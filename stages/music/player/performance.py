@@ -45,6 +45,23 @@ class Glide(NamedTuple):
         return torch.lerp(self.latents[place - 1], self.latents[place], share.float())
 
 
+class Bends(NamedTuple):
+    """The bends of a channel.
+
+    Attributes:
+        seconds: times of changes, in order, (changes,)
+        semitones: how much higher notes sound from then on, (changes,)
+    """
+
+    seconds: np.ndarray
+    semitones: np.ndarray
+
+    def at(self, seconds: np.ndarray) -> np.ndarray:
+        """Return how many semitones higher notes sound at times, 0 before the first change."""
+        place = np.searchsorted(self.seconds, seconds, side="right")
+        return np.concatenate([[0.0], self.semitones])[place]
+
+
 class Player:
     """Play notes of a generator that are longer, higher or louder than those of its training.
 
@@ -101,7 +118,7 @@ class Player:
 
 def play(
     notes: pd.DataFrame,
-    bends: dict[int, tuple[np.ndarray, np.ndarray]],
+    bends: dict[int, Bends],
     glides: dict[int, Glide],
     generator: Generator,
     release_seconds: float,
@@ -112,7 +129,7 @@ def play(
     Args:
         notes: notes in columns track, channel, onset_seconds, duration_seconds, pitch_midi,
             velocity
-        bends: times in seconds and semitones from then on, by channel
+        bends: bends by channel
         glides: latents of the notes of each track
         generator: generator of the curves of notes
         release_seconds: time in which a note dies away after its end
@@ -151,7 +168,7 @@ def _batches(notes: pd.DataFrame) -> list[pd.DataFrame]:
 
 def _play_together(
     notes: pd.DataFrame,
-    bends: dict[int, tuple[np.ndarray, np.ndarray]],
+    bends: dict[int, Bends],
     glides: dict[int, Glide],
     player: Player,
     random: torch.Generator,
@@ -180,7 +197,7 @@ def _play_together(
             curves = player.curves_of(components, frames, gain_db)
             bent = np.stack(
                 [
-                    np.interp(own, *bends[channel]) if channel in bends else np.zeros(len(frames))
+                    bends[channel].at(own) if channel in bends else np.zeros(len(frames))
                     for own, channel in zip(seconds.numpy(), notes["channel"], strict=True)
                 ]
             )

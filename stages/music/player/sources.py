@@ -1,8 +1,7 @@
 """Single notes to learn from: of a soundfont, or of WAV files named by their pitch."""
 
-import io
+import math
 import re
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -100,7 +99,7 @@ def of_folder(folder: Path, dropped: Losses) -> Iterator[Sound]:
         timbre = name["timbre"] or path.parent.name
         velocity = min(max(int(name["velocity"] or _DEFAULT_VELOCITY), 1), 127)
         try:
-            samples = read_sound(path.read_bytes())
+            samples = read_sound(path)
         except soundfile.LibsndfileError:
             dropped.add("damaged", place, "it is not a WAV file that can be read")
             continue
@@ -111,26 +110,12 @@ def of_folder(folder: Path, dropped: Losses) -> Iterator[Sound]:
         yield Sound(timbre, key, velocity, place, note)
 
 
-def read_sound(data: bytes) -> np.ndarray:
-    """Return the samples of a sound file, (samples,), mono at SAMPLE_RATE_HZ."""
-    sound, rate_hz = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
-    mono = sound.mean(axis=1)
-    if rate_hz == SAMPLE_RATE_HZ:
-        return mono
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of resampling an empty file
-        return librosa.resample(mono, orig_sr=rate_hz, target_sr=SAMPLE_RATE_HZ)
-
-
-def to_flac(samples: np.ndarray) -> bytes:
-    """Return samples between -1 and 1 as FLAC of 16 bits.
-
-    At level 0, libFLAC computes with whole numbers only, whose results no processor changes.
-    """
-    file = io.BytesIO()
-    whole = np.rint(samples * 32767).astype(np.int16)
-    soundfile.write(file, whole, SAMPLE_RATE_HZ, format="FLAC", compression_level=0.0)
-    return file.getvalue()
+def read_sound(path: Path) -> np.ndarray:
+    """Return the first SECONDS of a sound file, (samples,), mono at SAMPLE_RATE_HZ."""
+    with soundfile.SoundFile(path) as file:
+        frames = math.ceil(SECONDS * file.samplerate)
+        mono = file.read(frames, dtype="float32", always_2d=True).mean(axis=1)
+        return librosa.resample(mono, orig_sr=file.samplerate, target_sr=SAMPLE_RATE_HZ)
 
 
 def _key(pitch: str) -> int | None:

@@ -11,7 +11,7 @@ import numpy as np
 # Steps of a feature, and points of a density of its distances: the rest is room to smooth.
 VALUES, POINTS = 256, 512
 # Standard deviations of a smoothing kernel: by Scott's rule for 1,000 distances. Their true number
-# is no guide, because distances that share a passage are not independent.
+# would smooth too little, because distances that share a passage are not independent.
 _BANDWIDTH = 1000**-0.2
 _LEAST = 1e-12  # probability that keeps the logarithm finite
 
