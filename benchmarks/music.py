@@ -147,7 +147,7 @@ def performing(minutes: float) -> None:
     notes = pd.concat(copies, ignore_index=True)
     notes = notes[notes["onset_seconds"] < 60 * minutes]
     timbres = pd.read_parquet(DATA / "timbres.parquet")
-    generator = read_player(DATA / "player.safetensors")
+    generator = read_player(DATA / "train_player/harmonic/player.safetensors")
     latents = torch.tensor(np.stack(timbres["latent"].to_numpy()))
     torch.set_num_threads(2)
     ways = {

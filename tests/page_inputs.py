@@ -53,7 +53,7 @@ from stages.report.page.content import Page
 HOSTILE = "<script>alert('caught')</script>"
 PARAMS = {
     "corpus": HOSTILE,
-    "music": {"collection": HOSTILE},
+    "music": {"collection": HOSTILE, "representations": ["harmonic", "spectrogram"]},
     "embedding": {"train_embedding": {"cbow": {}, "glove": {}}},
     "sequence": {"cells": ["rnn", "gru"]},
     "clustering": {
@@ -714,7 +714,17 @@ def write_player() -> None:
             wav.writeframes(np.repeat(np.rint(tone * 9000), 2).astype("<i2").tobytes())
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / "spectrograms.png")
     sound = flac.encode(tone)
-    write_table(folder / "heard.parquet", contracts.HEARD, {"percent": [1, 100], "flac": sound})
+    for name in ("harmonic", "spectrogram"):
+        heard = folder / f"train_player/{name}/heard.parquet"
+        heard.parent.mkdir(parents=True, exist_ok=True)
+        write_table(heard, contracts.HEARD, {"percent": [1, 100], "flac": sound})
+        write_curve(
+            CURVES / f"train_player/{name}.csv",
+            {
+                "round": [1, 2], "generator_loss": [0.5, 0.4], "critic_loss": [2.0, 1.5],
+                "critic_distance": [0.1, 0.6], "validation_distance": [5.0, 0.4],
+            },
+        )  # fmt: skip
     write_table(
         folder / "timbres.parquet",
         contracts.TIMBRES,
@@ -739,7 +749,10 @@ def write_player() -> None:
         "pitch_interval": (0.98, 0.995), "pitch_entropy": 2.0, "diversity": 5.0,
     }  # fmt: skip
     qualities = dict.fromkeys(("player", "real"), quality)
-    for kind, distance in (("resynthesis", 400.0), ("neighbour", 380.0), ("mean", 9000.0)):
+    for kind, distance in {
+        "resynthesis": 400.0, "neighbour": 380.0, "mean": 9000.0, "spectrogram": 8000.0,
+        "spectrogram_resynthesis": 1000.0,
+    }.items():  # fmt: skip
         interval = (0.9 * distance, 1.1 * distance)
         qualities[kind] = quality | {"spectral_distance": distance, "spectral_interval": interval}
     qualities["mean"] |= {"frechet_distance": 9.0, "frechet_interval": (8.0, 10.0)}
@@ -748,7 +761,7 @@ def write_player() -> None:
         ScorePlayerMetrics(
             qualities=qualities,
             classifier_accuracy=0.9,
-            range_accuracy={"player": 0.99, "real": 0.98},
+            range_accuracy={"harmonic": 0.99, "real": 0.98, "spectrogram": 0.5},
             lowest_pitch=24,
             highest_pitch=83,
             timbres=24,
@@ -788,10 +801,3 @@ def write_player() -> None:
             examples=["mine.sf2 program 1: it is silent"],
         ),
     )
-    write_curve(
-        CURVES / "train_player.csv",
-        {
-            "round": [1, 2], "generator_loss": [0.5, 0.4], "critic_loss": [2.0, 1.5],
-            "critic_distance": [0.1, 0.6], "validation_distance": [5.0, 0.4],
-        },
-    )  # fmt: skip

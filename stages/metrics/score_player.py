@@ -2,9 +2,18 @@
 
 from stages.core.metrics import Metrics
 
-# The player; other real notes; the same notes from their curves; and two simple methods: the real
-# notes of the nearest pitch of the training, played at the pitch, and their mean.
-KINDS = ("player", "real", "resynthesis", "neighbour", "mean")
+# The player; other real notes; the same notes from their curves; two simple methods: the real notes
+# of the nearest pitch of the training, played at the pitch, and their mean; the player of
+# spectrograms, and the real notes from their spectrograms.
+KINDS = (
+    "player",
+    "real",
+    "resynthesis",
+    "neighbour",
+    "mean",
+    "spectrogram",
+    "spectrogram_resynthesis",
+)
 
 
 class Quality(Metrics):
@@ -55,10 +64,10 @@ class ScorePlayerMetrics(Metrics):
     """How the player's notes compare with real ones.
 
     Attributes:
-        qualities: scores by kind.
+        qualities: scores by kind; the last two only if there is a player of spectrograms.
         classifier_accuracy: share of held-out real notes whose timbre the classifier names.
-        range_accuracy: share of right pitches over all pitches of the training, by kind: `player`
-            and `real`.
+        range_accuracy: share of right pitches over all pitches of the training, by representation
+            and for `real`.
         lowest_pitch: lowest of these pitches.
         highest_pitch: highest of these pitches.
         timbres: number of timbres of the training.

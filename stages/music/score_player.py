@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from pydantic import Field
-from safetensors.torch import load_file
 from scipy.spatial.distance import cdist, pdist, squareform
 from sklearn.decomposition import PCA
 from torch import Tensor
@@ -19,20 +18,20 @@ from stages.core.accuracy import wilson
 from stages.core.command import Input, command
 from stages.core.errors import StageError
 from stages.core.outputs import Output, Table
-from stages.core.params import Params
+from stages.core.params import Params, Variants
 from stages.core.products import use_openblas
 from stages.metrics.score_player import ScorePlayerMetrics
 from stages.music.contracts import GALLERY
 from stages.music.player import flac, scores
-from stages.music.player.curves import SAMPLE_RATE_HZ, Curves
+from stages.music.player.curves import SAMPLE_RATE_HZ
 from stages.music.player.judge import Judge, main_components, to_spectra
 from stages.music.player.networks import Generator, read_player
 from stages.music.player.performance import RATE_HZ, Glide, play
 from stages.music.player.pictures import spectrogram, to_png
 from stages.music.player.pitch import detect_pitch
-from stages.music.player.synthesis import render
+from stages.music.player.representations import HARMONIC, SPECTROGRAM, read_vectors, sound_of
+from stages.music.player.spectrograms import to_spectrograms
 
-NOTES_AT_ONCE = 16
 MIN_LEARNED, MIN_HELD_OUT = 24, 8
 EVERY_TRAINED = 3  # of the notes of the training, one is compared for its pitch
 COPIES_SHOWN, WALK_STEPS, PICTURED = 10, 8, 4
@@ -49,24 +48,17 @@ class ScorePlayerParams(Params):
     seed: int
 
 
-def sound_of(vectors: Tensor, pitch_midi: np.ndarray, seed: int) -> np.ndarray:
-    """Return the sound of the curves that vectors describe, (notes, samples)."""
-    random = torch.Generator().manual_seed(seed)
-    pitches = torch.from_numpy(pitch_midi.astype(np.float32))[:, None]
-    parts = zip(vectors.split(NOTES_AT_ONCE), pitches.split(NOTES_AT_ONCE), strict=True)
-    return torch.cat(
-        [render(Curves.from_vectors(some), own, random) for some, own in parts]
-    ).numpy()
-
-
-def generate(generator: Generator, rows: pd.DataFrame, random: torch.Generator) -> Tensor:
-    """Return vectors of new notes with the pitches and velocities of rows, (notes, values)."""
+def generate(
+    generator: Generator, rows: pd.DataFrame, random: torch.Generator, seed: int
+) -> np.ndarray:
+    """Return the sound of new notes with the pitches and velocities of rows, (notes, samples)."""
     told = generator.shape.conditions(
         *(torch.tensor(rows[name].to_numpy()) for name in ("pitch_midi", "velocity"))
     )
     latents = torch.randn(len(rows), generator.shape.latent_size, generator=random)
     with torch.no_grad():
-        return generator.values(generator(latents, told))
+        vectors = generator.values(generator(latents, told))
+    return sound_of(generator.shape.representation, vectors, rows["pitch_midi"].to_numpy(), seed)
 
 
 def neighbours(rows: pd.DataFrame, train: pd.DataFrame) -> list[int]:
@@ -196,9 +188,10 @@ def farthest(latents: Tensor) -> list[int]:
 def main(
     *,
     params: ScorePlayerParams,
+    representations: Variants,
     sounds: Input,
     curves: Input,
-    player: Input,
+    train_player: Input,
     timbres: Input,
     gallery: Table[GALLERY],
     spectrograms: Output,
@@ -208,6 +201,7 @@ def main(
 
     Args:
         curves: curves of the notes in `sounds`
+        train_player: folder of the player of each representation
         timbres: latents of known timbres
         gallery: sounds for the report
         spectrograms: pictures of the same notes, real, from their curves, and of the player
@@ -217,8 +211,12 @@ def main(
     random = torch.Generator().manual_seed(params.seed)
     rows = pq.read_table(sounds).to_pandas()
     rows = rows.sort_values(["timbre", "pitch_midi", "velocity"], kind="stable")
-    vectors = load_file(curves)["vectors"].float()
-    generator = read_player(player)
+    harmonic = read_vectors(HARMONIC, sounds, curves)
+    generators = {
+        name: read_player(train_player / name / "player.safetensors")
+        for name in sorted({HARMONIC, *representations.names})
+    }
+    generator = generators[HARMONIC]
     named = pq.read_table(timbres).to_pandas()
     known = rows[~rows["is_new_timbre"]]
     train, test = (known[known["split"] == split] for split in ("train", "test"))
@@ -230,7 +228,7 @@ def main(
         )
 
     def curves_at(index: list[int], pitch: np.ndarray) -> np.ndarray:
-        return sound_of(vectors[index], pitch, params.seed)
+        return sound_of(HARMONIC, harmonic[index], pitch, params.seed)
 
     real, learned = (np.stack([*map(flac.decode, part["flac"])]) for part in (test, train))
     real_spectra, learned_spectra = to_spectra(real), to_spectra(learned)
@@ -243,15 +241,18 @@ def main(
     near = neighbours(test, train)
     by_pitch = train.groupby("pitch_midi").groups
     closest = [min(by_pitch, key=lambda known, own=own: abs(known - own)) for own in pitch]
-    means = {own: vectors[by_pitch[own]].mean(0) for own in set(closest)}
+    means = torch.stack([harmonic[by_pitch[own]].mean(0) for own in closest])
     made = {
-        "player": sound_of(
-            generate(generator, drawn, random), drawn["pitch_midi"].to_numpy(), params.seed
-        ),
+        "player": generate(generator, drawn, random, params.seed),
         "resynthesis": curves_at(list(test.index), pitch),
         "neighbour": curves_at(near, pitch),
-        "mean": sound_of(torch.stack([means[own] for own in closest]), pitch, params.seed),
+        "mean": sound_of(HARMONIC, means, pitch, params.seed),
     }
+    if SPECTROGRAM in generators:
+        made["spectrogram"] = generate(generators[SPECTROGRAM], drawn, random, params.seed)
+        made["spectrogram_resynthesis"] = sound_of(
+            SPECTROGRAM, to_spectrograms(torch.from_numpy(real)), pitch, params.seed
+        )
     heard = {kind: detect_pitch(own) for kind, own in made.items()}
     asked = {kind: np.resize(pitch, len(own)) for kind, own in made.items()}
     spectra = {kind: to_spectra(own) for kind, own in made.items()}
@@ -264,10 +265,12 @@ def main(
 
     some = slice(None, None, EVERY_TRAINED)
     asked_some = train["pitch_midi"].to_numpy()[some]
-    everywhere = sound_of(generate(generator, train[some], random), asked_some, params.seed)
+    everywhere = {
+        name: generate(own, train[some], random, params.seed) for name, own in generators.items()
+    }
     range_accuracy = {
         kind: float(scores.right_pitch(detect_pitch(own), asked_some).mean())
-        for kind, own in (("player", everywhere), ("real", learned[some]))
+        for kind, own in {**everywhere, "real": learned[some]}.items()
     }
     # A timbre is made if it is heard at least a quarter as often as if all were equally frequent.
     votes = np.bincount(judge.probabilities(spectra["player"]).argmax(1), minlength=len(names))

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from pydantic import Field
-from safetensors.torch import load_file
 from torch import Tensor
+from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel
 
 from stages.core.checkpoint import Checkpoint
@@ -27,9 +27,21 @@ from stages.music.adversarial.device import Device, find_device
 from stages.music.adversarial.losses import Loss, critic_loss, generator_loss
 from stages.music.contracts import HEARD
 from stages.music.player import flac
-from stages.music.player.curves import SAMPLE_RATE_HZ, Curves
-from stages.music.player.networks import TOGETHER, Critic, Generator, Shape, save_player
-from stages.music.player.synthesis import render
+from stages.music.player.curves import SAMPLE_RATE_HZ
+from stages.music.player.networks import (
+    TOGETHER,
+    Critic,
+    Generator,
+    Shape,
+    pitch_classifier,
+    save_player,
+)
+from stages.music.player.representations import (
+    SPECTROGRAM,
+    check_representation,
+    read_vectors,
+    sound_of,
+)
 from stages.music.scores.frechet import frechet_distance
 
 # What the player sounds like is kept after these shares of its rounds, in percent.
@@ -71,11 +83,13 @@ class Notes(NamedTuple):
     Attributes:
         components: what the generator should emit for them, (notes, components)
         conditions: their pitch and velocity as inputs of the networks, (notes, conditions)
+        pitch_midi: their pitch, (notes,)
         timbre: number of the timbre of each, in order, (notes,)
     """
 
     components: Tensor
     conditions: Tensor
+    pitch_midi: Tensor
     timbre: Tensor
 
     def together(self, n: int) -> Tensor:
@@ -98,12 +112,25 @@ class Training:
         self.params, self.device = params, device
         self.generator = generator.to(device)
         self.critic = Critic(generator.shape).to(device)
+        # Curves have no pitch of their own. A spectrogram has: the generator learns it sooner if a
+        # classifier tells it what pitch its notes have (Odena et al. 2017, arXiv:1610.09585).
+        self.classifier = (
+            pitch_classifier(generator.shape).to(device)
+            if generator.shape.representation == SPECTROGRAM
+            else None
+        )
         # Averaged weights make better examples than the last ones (Karras et al. 2018).
         self.average = AveragedModel(generator, avg_fn=self._toward, use_buffers=False)
         self.best = copy.deepcopy(generator)
+        judges = [self.critic] if self.classifier is None else [self.critic, self.classifier]
         self.optimizer, self.critic_optimizer = (
-            torch.optim.Adam(network.parameters(), params.learning_rate, BETAS, fused=True)
-            for network in (self.generator, self.critic)
+            torch.optim.Adam(
+                [weights for network in networks for weights in network.parameters()],
+                params.learning_rate,
+                BETAS,
+                fused=True,
+            )
+            for networks in ([self.generator], judges)
         )
         self.parts = {
             "generator": self.generator,
@@ -113,6 +140,8 @@ class Training:
             "optimizer": self.optimizer,
             "critic_optimizer": self.critic_optimizer,
         }
+        if self.classifier is not None:
+            self.parts["classifier"] = self.classifier
 
     def set_learning_rate(self, number: int) -> None:
         """Lower the learning rate of both networks in the second half of the rounds."""
@@ -136,11 +165,15 @@ class Training:
             self.params.loss,
             ROUNDS_PER_PENALTY * self.params.gradient_penalty if is_penalized else 0.0,
         )
+        loss = loss + self._pitch_loss(notes.components[real], notes.pitch_midi[real])
         self.critic_optimizer.zero_grad()
         loss.backward()
         self.critic_optimizer.step()
-        told = notes.conditions[notes.together(n)]
-        against = generator_loss(self.critic(self._draw(told), told), self.params.loss)
+        asked = notes.together(n)
+        told = notes.conditions[asked]
+        drawn = self._draw(told)
+        against = generator_loss(self.critic(drawn, told), self.params.loss)
+        against = against + self._pitch_loss(drawn, notes.pitch_midi[asked])
         self.optimizer.zero_grad()
         against.backward()
         self.optimizer.step()
@@ -150,6 +183,14 @@ class Training:
             "critic_loss": loss.item(),
             "critic_distance": distance,
         }
+
+    def _pitch_loss(self, components: Tensor, pitch_midi: Tensor) -> Tensor | float:
+        """Return the cross-entropy of the pitches of groups of notes, 0 without a classifier."""
+        if self.classifier is None:
+            return 0.0
+        return functional.cross_entropy(
+            self.classifier(components.flatten(0, 1)), pitch_midi.flatten()
+        )
 
     def _toward(self, averaged: Tensor, current: Tensor, rounds: Tensor) -> Tensor:
         """Return an average that is a step nearer to the current weights, at first a long one."""
@@ -185,7 +226,7 @@ def fit(
         sound after shares of the rounds, with the percentage
     """
     training = Training(generator, params, find_device(params.device, params.section))
-    notes = Notes(*(tensor.to(training.device) for tensor in notes[:2]), notes.timbre)
+    notes = Notes(*(tensor.to(training.device) for tensor in notes[:3]), notes.timbre)
     reached = checkpoint.restore(training.parts) or {"curve": [], "heard": []}
     curve, heard = reached["curve"], reached["heard"]
     losses: list[dict[str, float]] = []
@@ -243,43 +284,46 @@ def listen(generator: Generator) -> bytes:
     told = generator.shape.conditions(pitch, torch.full_like(pitch, generator.shape.velocities[1]))
     with torch.no_grad():
         own = copy.deepcopy(generator).cpu()
-        components = own(latents.repeat_interleave(len(HEARD_PITCHES), 0), told)
-        curves = Curves.from_vectors(own.values(components))
-        sounds = render(curves, pitch[:, None].float(), random)
+        notes = own.values(own(latents.repeat_interleave(len(HEARD_PITCHES), 0), told))
+    sounds = sound_of(generator.shape.representation, notes, pitch.numpy(), DRAWING_SEED)
     sound = sounds[:, : round(HEARD_SECONDS * SAMPLE_RATE_HZ)].flatten()
-    return flac.encode((sound / max(1.0, float(sound.abs().max()))).numpy())
+    return flac.encode(sound / max(1.0, np.abs(sound).max()))
 
 
 @command
 def main(
     *,
     params: TrainPlayerParams,
+    representation: str,
     sounds: Input,
     curves: Input,
     player: Output,
     heard: Table[HEARD],
     curve: Output,
 ) -> None:
-    """Train the player, a GAN on the curves of single notes.
+    """Train the player, a GAN on single notes.
 
     Args:
+        representation: what a note is to its networks; music.representations lists them
         curves: curves of the notes in `sounds`
         heard: what it sounds like after shares of its rounds
         curve: losses and validation scores over the rounds
     """
+    check_representation(representation)
     use_openblas()
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(params.seed)
     columns = ["split", "timbre", "is_new_timbre", "pitch_midi", "velocity"]
     rows = pq.read_table(sounds, columns=columns).to_pandas()
-    vectors = load_file(curves)["vectors"].float()
+    vectors = read_vectors(representation, sounds, curves)
     known = rows[~rows["is_new_timbre"]]
     train, held_out = (
         known[known["split"] == split].sort_values("timbre", kind="stable")
         for split in ("train", "validation")
     )
     shape = Shape(
+        representation,
         params.latent_size,
         params.hidden_size,
         min(params.components, len(train)),
@@ -297,7 +341,7 @@ def main(
 
     timbre = torch.from_numpy(pd.factorize(train["timbre"])[0])
     best, rounds, moments = fit(
-        Notes(*told(train), timbre),
+        Notes(*told(train), torch.from_numpy(train["pitch_midi"].to_numpy(np.int64)), timbre),
         generator,
         params,
         Checkpoint(player, params, [sounds, curves], Path(__file__)),

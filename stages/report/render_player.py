@@ -9,6 +9,7 @@ import soundfile
 from stages.core.command import Input, command
 from stages.core.metrics import read_metrics
 from stages.core.outputs import Output
+from stages.core.params import Variants
 from stages.metrics.collect_sounds import CollectSoundsMetrics
 from stages.metrics.perform import PerformMetrics
 from stages.metrics.score_player import KINDS, ScorePlayerMetrics
@@ -29,7 +30,7 @@ from stages.report.page.content import (
     percent,
 )
 from stages.report.page.html import write_page
-from stages.report.page.inputs import read_csv, read_table
+from stages.report.page.inputs import read_curves, read_table, read_tables
 
 NAMES = {
     "player": "player",
@@ -37,6 +38,8 @@ NAMES = {
     "resynthesis": "resynthesis",
     "neighbour": "next pitch",
     "mean": "mean timbre",
+    "spectrogram": "player, spectrogram",
+    "spectrogram_resynthesis": "resynthesis, spectrogram",
 }
 MARGIN = 0.08  # of the map, around the outermost timbres
 
@@ -44,11 +47,12 @@ MARGIN = 0.08  # of the map, around the outermost timbres
 @command
 def main(
     *,
+    representations: Variants,
     collect_sounds_metrics: Input,
     perform_metrics: Input,
     score_player_metrics: Input,
-    train_player_curve: Input,
-    heard: Input,
+    train_player: Input,
+    train_player_curves: Input,
     timbres: Input,
     gallery: Input,
     spectrograms: Input,
@@ -63,6 +67,8 @@ def main(
     collected = read_metrics(collect_sounds_metrics, CollectSoundsMetrics)
     scored = read_metrics(score_player_metrics, ScorePlayerMetrics)
     sounds = read_table(gallery)
+    trainings = read_curves(train_player_curves, representations)
+    heard = read_tables(train_player, representations, "heard")
     content = Page(
         "player",
         verdict(scored),
@@ -82,7 +88,7 @@ def main(
             Section(
                 "What it learned",
                 ["train_player"],
-                _training(read_csv(train_player_curve), read_table(heard)),
+                [b for name in trainings for b in _training(name, trainings[name], heard[name])],
             ),
             Section("Notes to learn from", ["collect_sounds"], [Text(_collected(collected))]),
         ],
@@ -177,7 +183,7 @@ def _timbres(timbres: pd.DataFrame, sounds: pd.DataFrame, ends: tuple[str, str])
 
 def _scores(scored: ScorePlayerMetrics, sounds: pd.DataFrame, pictures: Path) -> list[Block]:
     rows = []
-    for kind in KINDS:
+    for kind in (kind for kind in KINDS if kind in scored.qualities):
         own = scored.qualities[kind]
         low, high = (number(value, 0) for value in own.spectral_interval)
         near, far = (number(value, 2) for value in own.frechet_interval)
@@ -227,6 +233,7 @@ def _scores(scored: ScorePlayerMetrics, sounds: pd.DataFrame, pictures: Path) ->
             rows,
         ),
         Text(_compared(scored)),
+        *([Text(_represented(scored))] if "spectrogram" in scored.qualities else []),
         Picture(
             "Four held-out notes as spectrograms: real, rendered from their curves, and notes of "
             "the player at the same pitches. Brightness is the level, colour the phase: a steady "
@@ -265,7 +272,7 @@ def _compared(scored: ScorePlayerMetrics) -> str:
             _nearer(scored, "spectral", "spectral"),
             _nearer(scored, "frechet", "Frechet"),
             f"Over all pitches of the training, {scored.lowest_pitch} to {scored.highest_pitch}, "
-            f"{percent(accuracy['player'])} of its notes have the right pitch; of the real ones, "
+            f"{percent(accuracy['harmonic'])} of its notes have the right pitch; of the real ones, "
             f"{percent(accuracy['real'])}.",
             f"It makes {scored.timbres_made} of {scored.timbres} timbres.",
             f"The latents of known timbres match them within {number(scored.known_error_db, 1)} dB"
@@ -293,23 +300,42 @@ def _nearer(scored: ScorePlayerMetrics, measure: str, name: str) -> str:
     return f"By the {name} distance the player {', and '.join(verdicts)}."
 
 
-def _training(curve: pd.DataFrame, heard: pd.DataFrame) -> list[Block]:
+def _represented(scored: ScorePlayerMetrics) -> str:
+    """Return in words how notes as spectrograms compare with notes as curves."""
+    player, resynthesis = (
+        scored.qualities[kind] for kind in ("spectrogram", "spectrogram_resynthesis")
+    )
+    return (
+        "Player, spectrogram: the same networks, trained for as many steps on notes as levels and "
+        "frequencies of bands on a mel scale. Resynthesis, spectrogram: the real notes rendered "
+        f"from these. Of its notes {percent(player.pitch_accuracy)} have the right pitch at "
+        f"held-out pitches, {percent(scored.range_accuracy['spectrogram'])} at those of the "
+        f"training, and {percent(resynthesis.pitch_accuracy)} after resynthesis. In a spectrogram "
+        "another pitch moves everything to other bands, and the note has a fixed length. Curves "
+        "of harmonics are nearly the same at all pitches and can be played at any pitch for any "
+        "time. So pieces are performed with curves."
+    )
+
+
+def _training(representation: str, curve: pd.DataFrame, heard: pd.DataFrame) -> list[Block]:
     best = curve.loc[curve["validation_distance"].idxmin()]
     names = {"generator_loss": "generator", "critic_loss": "critic"}
     losses = curve.melt("round", list(names), "series", "loss").replace({"series": names})
     distances = curve.rename(columns={"validation_distance": "distance"}).assign(
         series="validation"
     )
+    who = f"The {representation} player"
+    rounds = number(int(curve["round"].max()))
     return [
         Sounds(
-            "Three random timbres at four pitches, as the player made them at different times of "
+            f"{who}: three random timbres at four pitches, as it made them at different times of "
             "its training.",
             [_sound(row, f"after {row['percent']}% of the steps") for _, row in heard.iterrows()],
         ),
         Chart(
-            "Frechet distance from notes of validation pitches, in the components that the "
-            f"networks work with. The checkpoint of round {number(int(best['round']))} of "
-            f"{number(int(curve['round'].max()))} is kept.",
+            f"{who}: Frechet distance from notes of validation pitches, in the components that the "
+            f"networks work with. The checkpoint of round {number(int(best['round']))} of {rounds} "
+            "is kept.",
             curves(
                 distances[["round", "series", "distance"]].round(4),
                 "round",
@@ -318,7 +344,7 @@ def _training(curve: pd.DataFrame, heard: pd.DataFrame) -> list[Block]:
             ),
         ),
         Chart(
-            "Losses of both networks: at the end the critic scores real notes "
+            f"{who}: losses of both networks. At the end the critic scores real notes "
             f"{number(float(curve['critic_distance'].iloc[-1]), 2)} above those of the player.",
             curves(losses.round(4), "round", "loss", "Losses of generator and critic over rounds."),
         ),

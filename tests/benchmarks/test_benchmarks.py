@@ -315,8 +315,10 @@ def test_pipeline_asks_only_for_stages_of_the_graph(benchmark, tmp_path, monkeyp
 
 def test_performing(monkeypatch, capsys, tmp_path):
     torch.manual_seed(0)
-    shape = Shape(4, 8, 3, (48, 72), (64, 112))
-    save_player(Generator(shape, VALUES), tmp_path / "player.safetensors")
+    shape = Shape("harmonic", 4, 8, 3, (48, 72), (64, 112))
+    player = tmp_path / "train_player/harmonic/player.safetensors"
+    player.parent.mkdir(parents=True)
+    save_player(Generator(shape, VALUES), player)
     latents = pd.DataFrame({"latent": list(np.eye(2, 4, dtype=np.float32))})
     latents.to_parquet(tmp_path / "timbres.parquet")
     (tmp_path / "composition.mid").write_bytes(midi_file(note(60) + note(64)))

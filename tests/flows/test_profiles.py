@@ -208,6 +208,8 @@ def test_a_flow_runs_with_the_values_of_a_profile(done, api):
 
 def test_make_passes_the_profile_of_its_command_line_only(monkeypatch):
     monkeypatch.setenv("PROFILE", "of_another_program")
+    for name in ("MAKEFLAGS", "MAKELEVEL"):  # of a make that runs the tests
+        monkeypatch.delenv(name, raising=False)
     for arguments, option in (["PROFILE=gpu"], " --profile 'gpu'\n"), ([], " \n"):
         make = subprocess.run(
             ["make", "--dry-run", "run", *arguments], cwd=ROOT, capture_output=True, text=True

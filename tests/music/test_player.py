@@ -17,9 +17,10 @@ from stages.music.player.networks import Generator, Shape, read_player, save_pla
 from stages.music.player.performance import RATE_HZ, Bends, Glide, play, sustain
 from stages.music.player.pitch import detect_pitch
 from stages.music.player.sources import SAMPLES, of_folder, of_soundfont, read_sound
+from stages.music.player.spectrograms import VALUES, to_sounds, to_spectrograms
 from stages.music.player.synthesis import render
 
-SHAPE = Shape(latent_size=4, hidden_size=16, components=6, pitches=(48, 72), velocities=(64, 112))
+SHAPE = Shape("harmonic", 4, 16, 6, pitches=(48, 72), velocities=(64, 112))
 
 
 def random():
@@ -166,6 +167,26 @@ def test_wav_files_of_every_depth_are_read(tmp_path):
                          SAMPLE_RATE_HZ, 4 * SAMPLE_RATE_HZ, 4, 32, b"data", 4000)  # fmt: skip
     (tmp_path / "floats.wav").write_bytes(header + sound.astype("<f4").tobytes())
     np.testing.assert_allclose(read_sound(tmp_path / "floats.wav"), sound, atol=1e-6)
+
+
+@pytest.mark.parametrize("pitch", [30, 45, 60, 75, 90])
+def test_spectrograms_give_sounds_back(pitch):
+    sound = torch.from_numpy(tone(pitch)[:SAMPLES]).float()
+    sound[: SAMPLES // 4] = 0
+    again = to_sounds(to_spectrograms(sound[None]))[0]
+    held = slice(SAMPLES // 3, -SAMPLES // 10)
+    parts = torch.stack([sound[held], again[held]])
+    before, after = detect_pitch(parts.numpy())
+    assert after == pytest.approx(before, abs=0.1)
+    level_db = 10 * parts.square().mean(1).log10()
+    assert level_db[1] == pytest.approx(level_db[0], abs=1)
+    assert again[: SAMPLES // 8].abs().max() < 0.001
+
+
+def test_a_silent_spectrogram_is_silent():
+    vectors = to_spectrograms(torch.zeros(2, SAMPLES))
+    assert vectors.shape == (2, VALUES)
+    assert to_sounds(vectors).abs().max() == 0
 
 
 def test_flac_gives_the_samples_back():

@@ -16,6 +16,7 @@ from tiny import SHARED_DATA
 from stages.core.checkpoint import Checkpoint
 from stages.core.errors import StageError
 from stages.core.metrics import read_metrics
+from stages.core.params import Variants
 from stages.metrics.collect_sounds import CollectSoundsMetrics
 from stages.metrics.perform import PerformMetrics
 from stages.metrics.score_player import KINDS, ScorePlayerMetrics
@@ -44,6 +45,7 @@ TRAINING = {
     "rounds": 9, "loss": "hinge", "gradient_penalty": 1.0, "averaging": 0.9,
     "rounds_per_checkpoint": 3, "device": "cpu", "seed": 1,
 }  # fmt: skip
+HARMONIC = "players/harmonic/player.safetensors"
 PERFORMING = {
     "piece": None, "timbres": ["Flute"], "arrangement": "glide", "drums": "soundfont",
     "release_seconds": 0.1, "loudness_lufs": -20.0, "seed": 1,
@@ -71,23 +73,27 @@ def trained(tmp_path_factory):
         collect()
         analyze_sounds.main(sounds="sounds.parquet", curves="curves.safetensors")
         train()
+        train(representation="spectrogram")
         name_timbres.main(
             params=name_timbres.NameTimbresParams(candidates=16, starts=2, steps=5, seed=1),
             sounds="sounds.parquet",
             curves="curves.safetensors",
-            player="player.safetensors",
+            player=HARMONIC,
             timbres="timbres.parquet",
             validation="validation.json",
         )
     return folder
 
 
-def train(source=Path(), **changes):
+def train(source=Path(), representation="harmonic", **changes):
+    folder = f"players/{representation}"
     outputs = {
-        "player": "player.safetensors", "heard": "heard.parquet", "curve": "curve.csv",
+        "player": f"{folder}/player.safetensors", "heard": f"{folder}/heard.parquet",
+        "curve": "curve.csv",
     }  # fmt: skip
     train_player.main(
         params=train_player.TrainPlayerParams(**{**TRAINING, **changes}),
+        representation=representation,
         sounds=source / "sounds.parquet",
         curves=source / "curves.safetensors",
         validation="validation.json",
@@ -157,13 +163,29 @@ def test_sources_that_do_not_suffice_are_explained(tmp_path, monkeypatch, change
 def test_training_has_equal_bytes_a_curve_and_what_can_be_heard(trained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     first = train(trained)
-    assert Path("player.safetensors").read_bytes() == (trained / "player.safetensors").read_bytes()
+    assert Path(HARMONIC).read_bytes() == (trained / HARMONIC).read_bytes()
     curve = pd.read_csv("curve.csv")
     assert curve["round"].tolist() == [3, 6, 9]
     assert np.isfinite(curve.to_numpy()).all()
-    heard = pq.read_table("heard.parquet").to_pandas()
+    heard = pq.read_table("players/harmonic/heard.parquet").to_pandas()
     assert 100 in set(heard["percent"])
     assert train(trained, seed=2) != first
+
+
+def test_training_on_spectrograms_has_equal_bytes(trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = train(trained, "spectrogram")
+    player = Path("players/spectrogram/player.safetensors")
+    assert player.read_bytes() == (trained / player).read_bytes()
+    assert train(trained, "spectrogram") == first
+    assert read_player(player).shape.representation == "spectrogram"
+
+
+def test_an_unknown_representation_is_reported(trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    message = "no representation is called 'wave'; there are: harmonic, spectrogram"
+    with pytest.raises(StageError, match=message):
+        train(trained, "wave")
 
 
 @pytest.mark.parametrize("loss", ["wasserstein", "non_saturating"])
@@ -176,7 +198,7 @@ def test_other_losses_train(trained, tmp_path, monkeypatch, loss):
 def test_killed_and_started_again_ends_with_the_same_bytes(trained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     expected = train(trained)
-    Path("player.safetensors").unlink()
+    Path(HARMONIC).unlink()
     save = Checkpoint.save
 
     def save_and_die(self, parts, progress):
@@ -187,7 +209,7 @@ def test_killed_and_started_again_ends_with_the_same_bytes(trained, tmp_path, mo
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Checkpoint, "save", save_and_die)
         train(trained)
-    assert not Path("player.safetensors").exists()
+    assert not Path(HARMONIC).exists()
     rounds = []
     train_round = train_player.Training.round
     monkeypatch.setattr(
@@ -211,7 +233,7 @@ def test_the_checkpoint_nearest_to_validation_notes_is_kept(trained, tmp_path, m
 
     monkeypatch.setattr(train_player, "validation", validation)
     train(trained)
-    weights = read_player(Path("player.safetensors")).state_dict()
+    weights = read_player(Path(HARMONIC)).state_dict()
     assert all((weights[name] == kept[1][name]).all() for name in weights)
     assert not all((weights[name] == kept[2][name]).all() for name in weights)
 
@@ -242,7 +264,7 @@ def performances(trained, midi, **changes):
         composition="composition.mid",
         notes="notes.parquet",
         pieces="pieces.parquet",
-        player=trained / "player.safetensors",
+        player=trained / HARMONIC,
         timbres=trained / "timbres.parquet",
         **{name: f"{name}.wav" for name in outputs},
         metrics="metrics.json",
@@ -316,7 +338,7 @@ def test_every_readable_file_is_performed(trained, monkeypatch):
     timbres = pq.read_table(trained / "timbres.parquet").to_pandas()
     params = perform.PerformParams(**{**PERFORMING, "timbres": ["Flute", "Alto Sax"]})
     monkeypatch.setattr(synthesis, "play", lambda notes, rate_hz: np.zeros(1, np.float32))
-    generator, done = read_player(trained / "player.safetensors"), 0
+    generator, done = read_player(trained / HARMONIC), 0
     for path in sorted((SHARED_DATA / "midi_wild").glob("*.mid")):
         try:
             score = perform.score_of(read_midi(path.read_bytes())[0], path.name)
@@ -336,12 +358,13 @@ def test_every_readable_file_is_performed(trained, monkeypatch):
 def test_the_player_is_scored(trained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
-    def score():
+    def score(*representations):
         score_player.main(
             params=score_player.ScorePlayerParams(draws=1, bootstrap_samples=20, seed=1),
+            representations=Variants(representations),
             sounds=trained / "sounds.parquet",
             curves=trained / "curves.safetensors",
-            player=trained / "player.safetensors",
+            train_player=trained / "players",
             timbres=trained / "timbres.parquet",
             gallery="gallery.parquet",
             spectrograms="spectrograms.png",
@@ -351,14 +374,22 @@ def test_the_player_is_scored(trained, tmp_path, monkeypatch):
         names = ("gallery.parquet", "spectrograms.png", "metrics.json")
         return [Path(name).read_bytes() for name in names]
 
-    first = score()
+    first = score("harmonic", "spectrogram")
     scored = read_metrics(Path("metrics.json"), ScorePlayerMetrics)
     assert set(scored.qualities) == set(KINDS)
     real, resynthesis, mean = (scored.qualities[k] for k in ("real", "resynthesis", "mean"))
     assert resynthesis.spectral_distance < mean.spectral_distance
     assert resynthesis.pitch_accuracy > 0.8
+    assert scored.qualities["spectrogram_resynthesis"].pitch_accuracy > 0.8
     assert mean.diversity < real.diversity
     assert mean.inception_score < resynthesis.inception_score
     groups = pq.read_table("gallery.parquet").to_pandas().groupby("group").size()
     assert groups.to_dict() == {"nearest": 10, "player": 10, "timbre": 3, "walk": 8}
-    assert score() == first
+    assert score("harmonic", "spectrogram") == first
+    score("harmonic")
+    alone = read_metrics(Path("metrics.json"), ScorePlayerMetrics).qualities
+    assert [kind for kind in KINDS if kind not in alone] == [
+        "spectrogram",
+        "spectrogram_resynthesis",
+    ]
+    assert alone["player"] == scored.qualities["player"]

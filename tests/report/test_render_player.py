@@ -32,15 +32,18 @@ def test_the_page_plays_and_scores_the_player(inputs):
     assert other.place == pytest.approx((0.92, 0.08))
     assert [one.label for one in walk.sounds] == ["1", "2"]
     assert errors.rows == [["Flute", "no", "5.0"], [HOSTILE, "yes", "8.0"]]
-    table, compared, _, copies, nearest = scores.blocks
+    table, compared, represented, _, copies, nearest = scores.blocks
     assert table.rows[0][:3] == ["player", "1", "500 (450 to 550)"]
     assert compared.text.startswith(
         "By the spectral distance the player beats “mean timbre”, and is beaten by “next pitch”. "
         "By the Frechet distance the player beats “mean timbre”, and ties with “next pitch”. "
     )
+    assert table.rows[-2][:3] == ["player, spectrogram", "1", "8,000 (7,200 to 8,800)"]
+    assert "99.0% have the right pitch at held-out pitches, 50.0% at those of" in represented.text
     assert [one.label for one in copies.sounds] == ["1 new", "1 real"]
     assert nearest.rows == [["1", "60", "Flute 60 64", "5.0"]]
-    heard, distance, _ = learned.blocks
+    heard, distance, _, of_spectrograms, *_ = learned.blocks
+    assert of_spectrograms.caption.startswith("The spectrogram player: three random timbres")
     assert [one.label for one in heard.sounds] == [
         "after 1% of the steps", "after 100% of the steps"
     ]  # fmt: skip

@@ -10,19 +10,23 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from stages.music.player.representations import HARMONIC, SPECTROGRAM
+
 # Notes of one timbre that the critic sees together, so that a latent is one timbre at all pitches.
 TOGETHER = 2
 # The critic also sees how much the examples of a group differ (Karras et al. 2018,
 # arXiv:1710.10196, section 3), so that the generator does not make only a few timbres.
 _GROUP = 8
-_PITCHES_PER_BUMP = 6
-_BUMPS = torch.arange(0, 128, _PITCHES_PER_BUMP)
+# How finely the networks see the pitch: curves change slowly with it, spectrograms by the semitone.
+_PITCHES_PER_BUMP = {HARMONIC: 6, SPECTROGRAM: 2}
+MIDI_PITCHES = 128
 
 
 class Shape(NamedTuple):
     """Sizes of the networks, and the range of what they learned from.
 
     Attributes:
+        representation: `harmonic` or `spectrogram`
         latent_size: numbers of a latent
         hidden_size: width of the layers
         components: principal components of what the generator emits
@@ -30,11 +34,22 @@ class Shape(NamedTuple):
         velocities: lowest and highest velocity
     """
 
+    representation: str
     latent_size: int
     hidden_size: int
     components: int
     pitches: tuple[int, int]
     velocities: tuple[int, int]
+
+    @property
+    def bumps(self) -> Tensor:
+        """Pitches in the middle of the bumps that tell the networks a pitch."""
+        return torch.arange(0, MIDI_PITCHES, _PITCHES_PER_BUMP[self.representation])
+
+    @property
+    def told(self) -> int:
+        """Number of the conditions of a note."""
+        return 2 + len(self.bumps)
 
     def conditions(self, pitch_midi: Tensor, velocity: Tensor) -> Tensor:
         """Return pitches and velocities as inputs of the networks, (..., conditions).
@@ -45,7 +60,8 @@ class Shape(NamedTuple):
         middle = sum(self.velocities) / 2
         half = max(1.0, (self.velocities[1] - self.velocities[0]) / 2)
         loudness = (velocity.clamp(*self.velocities).float() - middle) / half
-        bumps = torch.exp(-(((pitch - _BUMPS.to(pitch.device)) / _PITCHES_PER_BUMP) ** 2))
+        apart = pitch - self.bumps.to(pitch.device)
+        bumps = torch.exp(-((apart / _PITCHES_PER_BUMP[self.representation]) ** 2))
         return torch.cat([(pitch - 60) / 24, bumps, loudness[..., None]], dim=-1)
 
 
@@ -71,9 +87,9 @@ class Generator(nn.Module):
     def __init__(self, shape: Shape, values: int):
         super().__init__()
         self.shape = shape
-        told, hidden = 2 + len(_BUMPS), shape.hidden_size
+        hidden = shape.hidden_size
         self.layers = nn.Sequential(
-            _layers(shape.latent_size + told, hidden, hidden, hidden),
+            _layers(shape.latent_size + shape.told, hidden, hidden, hidden),
             nn.Linear(hidden, shape.components),
         )
         self.register_buffer("mean", torch.zeros(values))
@@ -116,7 +132,7 @@ class Critic(nn.Module):
     def __init__(self, shape: Shape):
         super().__init__()
         hidden = shape.hidden_size
-        self.first = _layers(TOGETHER * (shape.components + 2 + len(_BUMPS)), hidden, hidden)
+        self.first = _layers(TOGETHER * (shape.components + shape.told), hidden, hidden)
         self.last = nn.Sequential(_layers(hidden + 1, hidden), nn.Linear(hidden, 1))
 
     def forward(self, components: Tensor, conditions: Tensor) -> Tensor:
@@ -131,6 +147,12 @@ class Critic(nn.Module):
         spread = (groups.var(1, unbiased=False) + 1e-6).sqrt().mean(1)
         spread = spread.repeat_interleave(_GROUP)[:, None]
         return self.last(torch.cat([hidden, spread], dim=1))[:, 0]
+
+
+def pitch_classifier(shape: Shape) -> nn.Sequential:
+    """Return a network from the components of notes to the logits of their pitches."""
+    hidden = shape.hidden_size
+    return nn.Sequential(_layers(shape.components, hidden, hidden), nn.Linear(hidden, MIDI_PITCHES))
 
 
 def save_player(generator: Generator, path: Path) -> None:
