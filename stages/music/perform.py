@@ -28,7 +28,7 @@ from stages.music.sources.midi import read_midi
 from stages.music.sources.piece import Bend, Note, Pedal, Piece
 
 THREADS = 2  # which change no byte: each sample is computed by one
-MAX_SECONDS = 3600.0  # which fill 1 GiB of memory
+MAX_SECONDS = 1800.0  # whose loudness takes 4.5 GiB of memory
 
 
 class PerformParams(Params):

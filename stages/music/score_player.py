@@ -230,7 +230,9 @@ def main(
     def curves_at(index: list[int], pitch: np.ndarray) -> np.ndarray:
         return sound_of(HARMONIC, harmonic[index], pitch, params.seed)
 
-    real, learned = (np.stack([*map(flac.decode, part["flac"])]) for part in (test, train))
+    real, learned = (
+        np.stack([*map(flac.decode, part["flac"])]).astype(np.float32) for part in (test, train)
+    )
     real_spectra, learned_spectra = to_spectra(real), to_spectra(learned)
     codes, names = pd.factorize(train["timbre"])
     judge = Judge(learned_spectra, codes, params.seed)

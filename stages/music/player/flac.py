@@ -20,5 +20,5 @@ def encode(samples: np.ndarray) -> bytes:
 
 
 def decode(flac: bytes) -> np.ndarray:
-    """Return the samples, (samples,), of a sound that `encode` wrote."""
-    return soundfile.read(io.BytesIO(flac), dtype="float32")[0]
+    """Return the samples, (samples,), in double precision, of a sound that `encode` wrote."""
+    return soundfile.read(io.BytesIO(flac))[0]

@@ -43,7 +43,7 @@ def read_vectors(representation: str, sounds: Path, curves: Path) -> Tensor:
     if representation == HARMONIC:
         return load_file(curves)["vectors"].float()
     notes = pq.read_table(sounds, columns=["flac"])["flac"].to_pylist()
-    return to_spectrograms(torch.from_numpy(np.stack([*map(flac.decode, notes)])))
+    return to_spectrograms(torch.from_numpy(np.stack([*map(flac.decode, notes)])).float())
 
 
 def sound_of(representation: str, vectors: Tensor, pitch_midi: np.ndarray, seed: int) -> np.ndarray:
