@@ -306,14 +306,14 @@ def _represented(scored: ScorePlayerMetrics) -> str:
         scored.qualities[kind] for kind in ("spectrogram", "spectrogram_resynthesis")
     )
     return (
-        "Player, spectrogram: the same networks, trained for as many steps on notes as levels and "
-        "frequencies of bands on a mel scale. Resynthesis, spectrogram: the real notes rendered "
-        f"from these. Of its notes {percent(player.pitch_accuracy)} have the right pitch at "
-        f"held-out pitches, {percent(scored.range_accuracy['spectrogram'])} at those of the "
-        f"training, and {percent(resynthesis.pitch_accuracy)} after resynthesis. In a spectrogram "
-        "another pitch moves everything to other bands, and the note has a fixed length. Curves "
-        "of harmonics are nearly the same at all pitches and can be played at any pitch for any "
-        "time. So pieces are performed with curves."
+        "The last two rows are of notes as spectrograms (levels and frequencies of bands on a mel "
+        "scale), which the same networks learned in as many steps. Their player has the right "
+        f"pitch in {percent(player.pitch_accuracy)} of notes at held-out pitches and in "
+        f"{percent(scored.range_accuracy['spectrogram'])} at those of the training; real notes "
+        f"rendered from their spectrograms in {percent(resynthesis.pitch_accuracy)}. In a "
+        "spectrogram another pitch moves everything to other bands, and a note has a fixed "
+        "length. Curves of harmonics are nearly the same at all pitches, and are played at any "
+        "pitch for any time: pieces are performed with them."
     )
 
 

@@ -39,7 +39,10 @@ def test_the_page_plays_and_scores_the_player(inputs):
         "By the Frechet distance the player beats “mean timbre”, and ties with “next pitch”. "
     )
     assert table.rows[-2][:3] == ["player, spectrogram", "1", "8,000 (7,200 to 8,800)"]
-    assert "99.0% have the right pitch at held-out pitches, 50.0% at those of" in represented.text
+    assert (
+        "Their player has the right pitch in 99.0% of notes at held-out pitches and in 50.0% at "
+        "those of the training; real notes rendered from their spectrograms in 99.0%."
+    ) in represented.text
     assert [one.label for one in copies.sounds] == ["1 new", "1 real"]
     assert nearest.rows == [["1", "60", "Flute 60 64", "5.0"]]
     heard, distance, _, of_spectrograms, *_ = learned.blocks
