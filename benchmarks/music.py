@@ -11,7 +11,7 @@ import math
 import sys
 import time
 import warnings
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -99,11 +99,18 @@ READERS: dict[str, Callable[[bytes], list[Sound]]] = {
 }
 
 
-def is_as_expected(read: Callable[[bytes], list[Sound]], data: bytes, expected: dict) -> bool:
-    """Return whether a reader finds the expected notes, or refuses the file where it should."""
+def is_as_expected(
+    read: Callable[[bytes], list[Sound]], data: bytes, expected: dict, refusals: Counter[str]
+) -> bool:
+    """Return whether a reader finds the expected notes, or refuses the file where it should.
+
+    The names of the errors by which it refuses are counted in `refusals`: they are printed, so that
+    a mistake of the benchmark is not taken for a refusal.
+    """
     try:
         sounds = sorted(read(data))
-    except Exception:  # noqa: BLE001 (readers refuse files by any error)
+    except Exception as error:  # noqa: BLE001 (readers refuse files by any error)
+        refusals[type(error).__name__] += 1
         return "error" in expected
     wanted = [Sound(*(note[key] for key in Sound._fields)) for note in expected.get("notes", [])]
     return "notes" in expected and [tuple(round(x, 4) for x in sound) for sound in sounds] == [
@@ -125,15 +132,17 @@ def reading(folder: Path, rounds: int) -> None:
         f"{len(files)} files, {notes / len(files):.0f} notes each; {len(cases)} files with faults"
     )
     for name, read in READERS.items():
+        refusals: Counter[str] = Counter()
         as_expected = sum(
             is_as_expected(
-                read, (folder / "midi_wild" / case["file"]).read_bytes(), case["expected"]
+                read, (folder / "midi_wild" / case["file"]).read_bytes(), case["expected"], refusals
             )
             for case in cases
         )
         print(
             f"{name:12} {rates[name]:8.0f} files a second, {rates[name] / rates['ours']:6.2f} of "
-            f"ours; {as_expected} of {len(cases)} faults as expected"
+            f"ours; {as_expected} of {len(cases)} faults as expected; refused by "
+            f"{', '.join(f'{n} {error}' for error, n in refusals.most_common()) or 'no error'}"
         )
 
 

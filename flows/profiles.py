@@ -31,7 +31,7 @@ def applied(profile: str) -> Iterator[list[str]]:
 
     Raises:
         ValueError: the profile does not exist or DVC cannot apply it; params.yaml is unchanged.
-        OSError: params.yaml cannot be read, or cannot be written and is unchanged.
+        OSError: params.yaml cannot be read or written; the message says if it keeps new values.
     """
     file = FOLDER / f"{profile}.yaml"
     overrides = _read(file)
@@ -46,9 +46,9 @@ def applied(profile: str) -> Iterator[list[str]]:
             partial.replace(PARAMS_FILE)
     try:
         yield changes
-    except BaseException:
+    except BaseException as failure:
         if changes:
-            with _replacement() as partial:
+            with _replacement(f"; it keeps the values of {file}, after: {failure!r}") as partial:
                 partial.write_bytes(original)
                 partial.replace(PARAMS_FILE)
         raise
@@ -73,14 +73,18 @@ def _read(file: Path) -> list[str]:
 
 
 @contextlib.contextmanager
-def _replacement() -> Iterator[Path]:
-    """Yield the path of a copy of params.yaml, which appears whole when it is moved in place."""
+def _replacement(so: str = "") -> Iterator[Path]:
+    """Yield the path of a copy of params.yaml, which appears whole when it is moved in place.
+
+    Args:
+        so: end of the message if it cannot be written
+    """
     try:
         # A folder, because DVC knows the format of a file by its suffix. Git and DVC ignore it.
         with TemporaryDirectory(dir=".", prefix="params.", suffix=".partial") as folder:
             yield Path(shutil.copy(PARAMS_FILE, folder))
     except OSError as error:
-        raise OSError(f"{PARAMS_FILE} cannot be written: {error.strerror or error}") from None
+        raise OSError(f"{PARAMS_FILE} cannot be written: {error.strerror or error}{so}") from None
 
 
 def _explain(error: Exception, overrides: list[str], params: Any) -> str:

@@ -15,7 +15,7 @@ from stages.core.params import Params
 from stages.core.products import use_openblas
 from stages.core.progress import progress
 from stages.music.contracts import TIMBRES
-from stages.music.player.networks import Generator, read_player
+from stages.music.player.networks import Generator, read_harmonic_player
 
 # Notes of a timbre that its latent is found from.
 NOTES = 24
@@ -88,7 +88,7 @@ def main(
     columns = ["split", "timbre", "is_new_timbre", "pitch_midi", "velocity"]
     rows = pq.read_table(sounds, columns=columns).to_pandas()
     vectors = load_file(curves)["vectors"]
-    generator = read_player(player)
+    generator = read_harmonic_player(player)
     found = []
     train = rows[rows["split"] == "train"].sort_values("pitch_midi", kind="stable")
     for name, own in progress(list(train.groupby("timbre")), "naming timbres"):

@@ -20,9 +20,8 @@ from stages.core.raw import InnerPath, find
 from stages.metrics.perform import PerformMetrics
 from stages.music.notes import synthesis
 from stages.music.player.loudness import loudness, normalize, true_peak
-from stages.music.player.networks import Generator, read_player
+from stages.music.player.networks import Generator, read_harmonic_player
 from stages.music.player.performance import RATE_HZ, Bends, Glide, play, sustain
-from stages.music.player.representations import HARMONIC
 from stages.music.sources.files import read_piece
 from stages.music.sources.midi import read_midi
 from stages.music.sources.piece import Bend, Note, Pedal, Piece
@@ -229,9 +228,7 @@ def main(
     """
     use_openblas()
     torch.set_num_threads(THREADS)
-    known, generator = pq.read_table(timbres).to_pandas(), read_player(player)
-    if generator.shape.representation != HARMONIC:
-        raise StageError(f"{player} makes notes of a fixed length: give the harmonic player")
+    known, generator = pq.read_table(timbres).to_pandas(), read_harmonic_player(player)
     if params.piece is None:
         first = score_of(read_midi(composition.read_bytes())[0], str(composition))
     else:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from pydantic import Field
+from safetensors.torch import load_file
 from scipy.spatial.distance import cdist, pdist, squareform
 from sklearn.decomposition import PCA
 from torch import Tensor
@@ -29,8 +30,9 @@ from stages.music.player.networks import Generator, read_player
 from stages.music.player.performance import RATE_HZ, Glide, play
 from stages.music.player.pictures import spectrogram, to_png
 from stages.music.player.pitch import detect_pitch
-from stages.music.player.representations import HARMONIC, SPECTROGRAM, read_vectors, sound_of
+from stages.music.player.representations import HARMONIC, SPECTROGRAM
 from stages.music.player.spectrograms import to_spectrograms
+from stages.music.player.vectors import sound_of
 
 MIN_LEARNED, MIN_HELD_OUT = 24, 8
 EVERY_TRAINED = 3  # of the notes of the training, one is compared for its pitch
@@ -48,10 +50,9 @@ class ScorePlayerParams(Params):
     seed: int
 
 
-def generate(
-    generator: Generator, rows: pd.DataFrame, random: torch.Generator, seed: int
-) -> np.ndarray:
+def generate(generator: Generator, rows: pd.DataFrame, seed: int) -> np.ndarray:
     """Return the sound of new notes with the pitches and velocities of rows, (notes, samples)."""
+    random = torch.Generator().manual_seed(seed)
     told = generator.shape.conditions(
         *(torch.tensor(rows[name].to_numpy()) for name in ("pitch_midi", "velocity"))
     )
@@ -184,6 +185,14 @@ def farthest(latents: Tensor) -> list[int]:
     return list(np.unravel_index(away.argmax(), away.shape))
 
 
+def check(*, representations: Variants) -> None:
+    """Check that there is a player that performs."""
+    if HARMONIC not in representations.names:
+        raise StageError(
+            f"{representations.section} lacks {HARMONIC}, the player that performs: add it"
+        )
+
+
 @command
 def main(
     *,
@@ -206,15 +215,15 @@ def main(
         gallery: sounds for the report
         spectrograms: pictures of the same notes, real, from their curves, and of the player
     """
+    check(representations=representations)
     use_openblas()
     torch.set_num_threads(1)
-    random = torch.Generator().manual_seed(params.seed)
     rows = pq.read_table(sounds).to_pandas()
     rows = rows.sort_values(["timbre", "pitch_midi", "velocity"], kind="stable")
-    harmonic = read_vectors(HARMONIC, sounds, curves)
+    harmonic = load_file(curves)["vectors"].float()
     generators = {
         name: read_player(train_player / name / "player.safetensors")
-        for name in sorted({HARMONIC, *representations.names})
+        for name in representations.names
     }
     generator = generators[HARMONIC]
     named = pq.read_table(timbres).to_pandas()
@@ -245,13 +254,13 @@ def main(
     closest = [min(by_pitch, key=lambda known, own=own: abs(known - own)) for own in pitch]
     means = torch.stack([harmonic[by_pitch[own]].mean(0) for own in closest])
     made = {
-        "player": generate(generator, drawn, random, params.seed),
+        "player": generate(generator, drawn, params.seed),
         "resynthesis": curves_at(list(test.index), pitch),
         "neighbour": curves_at(near, pitch),
         "mean": sound_of(HARMONIC, means, pitch, params.seed),
     }
     if SPECTROGRAM in generators:
-        made["spectrogram"] = generate(generators[SPECTROGRAM], drawn, random, params.seed)
+        made["spectrogram"] = generate(generators[SPECTROGRAM], drawn, params.seed)
         made["spectrogram_resynthesis"] = sound_of(
             SPECTROGRAM, to_spectrograms(torch.from_numpy(real)), pitch, params.seed
         )
@@ -267,9 +276,7 @@ def main(
 
     some = slice(None, None, EVERY_TRAINED)
     asked_some = train["pitch_midi"].to_numpy()[some]
-    everywhere = {
-        name: generate(own, train[some], random, params.seed) for name, own in generators.items()
-    }
+    everywhere = {name: generate(own, train[some], params.seed) for name, own in generators.items()}
     range_accuracy = {
         kind: float(scores.right_pitch(detect_pitch(own), asked_some).mean())
         for kind, own in {**everywhere, "real": learned[some]}.items()

@@ -41,6 +41,7 @@ NAMES = {
     "spectrogram": "player, spectrogram",
     "spectrogram_resynthesis": "resynthesis, spectrogram",
 }
+OTHERS = ("neighbour", "mean", "spectrogram")  # which the player is compared with in words
 MARGIN = 0.08  # of the map, around the outermost timbres
 
 
@@ -285,14 +286,14 @@ def _compared(scored: ScorePlayerMetrics) -> str:
 
 
 def _nearer(scored: ScorePlayerMetrics, measure: str, name: str) -> str:
-    """Return in words whether the player or each simple method is nearer to real notes."""
+    """Return in words whether the player or each of the others is nearer to real notes."""
 
     def interval(kind: str) -> tuple[float, float]:
         return getattr(scored.qualities[kind], f"{measure}_interval")
 
     low, high = interval("player")
     kinds = {"beats": [], "ties with": [], "is beaten by": []}
-    for kind in ("neighbour", "mean"):
+    for kind in (kind for kind in OTHERS if kind in scored.qualities):
         least, most = interval(kind)
         verb = "beats" if high < least else "is beaten by" if most < low else "ties with"
         kinds[verb].append(f"“{NAMES[kind]}”")
@@ -307,13 +308,12 @@ def _represented(scored: ScorePlayerMetrics) -> str:
     )
     return (
         "The last two rows are of notes as spectrograms (levels and frequencies of bands on a mel "
-        "scale), which the same networks learned in as many steps. Their player has the right "
-        f"pitch in {percent(player.pitch_accuracy)} of notes at held-out pitches and in "
+        "scale), which networks of the same size learned in as many steps, with a classifier of "
+        "pitch beside the critic. Their player has the right pitch in "
+        f"{percent(player.pitch_accuracy)} of notes at held-out pitches and in "
         f"{percent(scored.range_accuracy['spectrogram'])} at those of the training; real notes "
-        f"rendered from their spectrograms in {percent(resynthesis.pitch_accuracy)}. In a "
-        "spectrogram another pitch moves everything to other bands, and a note has a fixed "
-        "length. Curves of harmonics are nearly the same at all pitches, and are played at any "
-        "pitch for any time: pieces are performed with them."
+        f"rendered from their spectrograms in {percent(resynthesis.pitch_accuracy)}. A spectrogram "
+        "has a fixed length, and curves are played for any time: pieces are performed with them."
     )
 
 
@@ -328,14 +328,14 @@ def _training(representation: str, curve: pd.DataFrame, heard: pd.DataFrame) -> 
     rounds = number(int(curve["round"].max()))
     return [
         Sounds(
-            f"{who}: three random timbres at four pitches, as it made them at different times of "
-            "its training.",
+            f"{who}: three random timbres at four pitches of the training, as it made them at "
+            "different times.",
             [_sound(row, f"after {row['percent']}% of the steps") for _, row in heard.iterrows()],
         ),
         Chart(
-            f"{who}: Frechet distance from notes of validation pitches, in the components that the "
-            f"networks work with. The checkpoint of round {number(int(best['round']))} of {rounds} "
-            "is kept.",
+            f"{who}: Frechet distance from notes of validation pitches, in the components that its "
+            "networks work with, whose units are its own. The checkpoint of round "
+            f"{number(int(best['round']))} of {rounds} is kept.",
             curves(
                 distances[["round", "series", "distance"]].round(4),
                 "round",

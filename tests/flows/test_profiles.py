@@ -166,6 +166,18 @@ def test_an_interrupted_check_sets_the_values_back(profile):
     assert PARAMS_FILE.read_bytes() == original()
 
 
+def test_values_that_cannot_be_set_back_are_reported_with_the_failure(profile):
+    profile("- music.compose.bars=8\n")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    message = r"File too large; it keeps the values of .*mine\.yaml, after: ValueError\('a check'"
+    try:
+        with pytest.raises(OSError, match=message), applied("mine"):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limit[1]))  # like a full disk
+            raise ValueError("a check")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+
 def test_a_failed_write_is_reported_and_changes_nothing(profile, capfd):
     profile("- music.compose.bars=8\n")
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -150,7 +150,7 @@ def running(event: bytes, count: int) -> bytes:
 
 MEGA = 1_000_000
 # Processor time, as a multiple of that of an ordinary file of as many notes as are allowed. A
-# reader that goes through all events for each of them would take thousands of times as long.
+# reader that goes through all events for each of them would take far longer.
 MOST_TIMES_ORDINARY = 30
 HOSTILE = {
     "notes": lambda: midi_file(running(b"\x01\x3c\x40\x01\x3c\x00", 10 * MEGA // 6)),

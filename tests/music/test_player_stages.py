@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
+import torch
 from midi_files import midi_file, note
 from page_inputs import write_table
 from sound_files import tone, write_wav
@@ -31,7 +32,7 @@ from stages.music import (
 )
 from stages.music.notes import synthesis
 from stages.music.player.loudness import true_peak
-from stages.music.player.networks import read_player
+from stages.music.player.networks import Generator, Shape, read_player
 from stages.music.player.representations import REPRESENTATIONS
 from stages.music.sources.midi import read_midi
 from stages.music.sources.piece import UnreadableError
@@ -173,11 +174,27 @@ def test_training_has_equal_bytes_a_curve_and_what_can_be_heard(trained, tmp_pat
     assert train(trained, seed=2) != first
 
 
-def test_an_unknown_representation_is_reported(trained, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_representations_are_checked():
     message = "no representation is called 'wave'; there are: harmonic, spectrogram"
     with pytest.raises(StageError, match=message):
-        train(trained, "wave")
+        train_player.check(representation="wave")
+    with pytest.raises(StageError, match="lacks harmonic, the player that performs: add it"):
+        score_player.check(representations=Variants(["spectrogram"]))
+
+
+def test_the_classifier_learns_the_pitch_of_real_notes():
+    shape = Shape("spectrogram", 4, 16, 8, pitches=(48, 55), velocities=(64, 112))
+    pitch = torch.arange(48, 56)
+    told = shape.conditions(pitch, torch.full_like(pitch, 64))
+    notes = train_player.Notes(3 * torch.eye(8), told, pitch, torch.zeros(8, dtype=torch.long))
+    params = train_player.TrainPlayerParams(**{**TRAINING, "learning_rate": 0.01})
+    torch.manual_seed(0)
+    training = train_player.Training(Generator(shape, 8), params, torch.device("cpu"))
+    before = training.classifier(notes.components).argmax(1)
+    for number in range(100):
+        training.round(notes, number % params.rounds)
+    assert (before != pitch).any()
+    assert (training.classifier(notes.components).argmax(1) == pitch).all()
 
 
 @pytest.mark.parametrize("loss", ["wasserstein", "non_saturating"])
@@ -329,13 +346,21 @@ def test_pieces_that_cannot_be_performed_are_explained(
     assert not Path("performance.wav").exists()
 
 
-def test_the_player_of_spectrograms_does_not_perform(trained, tmp_path, monkeypatch):
+def test_the_player_of_spectrograms_is_neither_named_nor_performed(trained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     player = "players/spectrogram/player.safetensors"
-    with pytest.raises(
-        StageError, match=r"makes notes of a fixed length: give the harmonic player"
-    ):
+    message = "makes notes of a fixed length: give the harmonic player"
+    with pytest.raises(StageError, match=message):
         performances(trained, midi_file(note(60)), player)
+    with pytest.raises(StageError, match=message):
+        name_timbres.main(
+            params=name_timbres.NameTimbresParams(candidates=16, starts=2, steps=5, seed=1),
+            sounds=trained / "sounds.parquet",
+            curves=trained / "curves.safetensors",
+            player=trained / player,
+            timbres="timbres.parquet",
+            validation="validation.json",
+        )
 
 
 @pytest.mark.skipif(not (SHARED_DATA / "midi_wild").is_dir(), reason="needs the shared data")
@@ -392,9 +417,10 @@ def test_the_player_is_scored(trained, tmp_path, monkeypatch):
     assert groups.to_dict() == {"nearest": 10, "player": 10, "timbre": 3, "walk": 8}
     assert score("harmonic", "spectrogram") == first
     score("harmonic")
-    alone = read_metrics(Path("metrics.json"), ScorePlayerMetrics).qualities
-    assert [kind for kind in KINDS if kind not in alone] == [
-        "spectrogram",
-        "spectrogram_resynthesis",
-    ]
-    assert alone["player"] == scored.qualities["player"]
+    alone = read_metrics(Path("metrics.json"), ScorePlayerMetrics)
+    assert alone.qualities == {
+        kind: own for kind, own in scored.qualities.items() if "spectrogram" not in kind
+    }
+    assert alone.range_accuracy == {
+        kind: scored.range_accuracy[kind] for kind in ("harmonic", "real")
+    }

@@ -35,8 +35,9 @@ def test_the_page_plays_and_scores_the_player(inputs):
     table, compared, represented, _, copies, nearest = scores.blocks
     assert table.rows[0][:3] == ["player", "1", "500 (450 to 550)"]
     assert compared.text.startswith(
-        "By the spectral distance the player beats “mean timbre”, and is beaten by “next pitch”. "
-        "By the Frechet distance the player beats “mean timbre”, and ties with “next pitch”. "
+        "By the spectral distance the player beats “mean timbre” and “player, spectrogram”, and is "
+        "beaten by “next pitch”. By the Frechet distance the player beats “mean timbre”, and ties "
+        "with “next pitch” and “player, spectrogram”. "
     )
     assert table.rows[-2][:3] == ["player, spectrogram", "1", "8,000 (7,200 to 8,800)"]
     assert (

@@ -10,6 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from stages.core.errors import StageError
 from stages.music.player.representations import HARMONIC, SPECTROGRAM
 
 # Notes of one timbre that the critic sees together, so that a latent is one timbre at all pitches.
@@ -17,7 +18,8 @@ TOGETHER = 2
 # The critic also sees how much the examples of a group differ (Karras et al. 2018,
 # arXiv:1710.10196, section 3), so that the generator does not make only a few timbres.
 _GROUP = 8
-# How finely the networks see the pitch: curves change slowly with it, spectrograms by the semitone.
+# How finely the networks see the pitch. Curves change slowly with it. Spectrograms change with each
+# semitone: with bumps of 6, fewer of their notes have the right pitch.
 _PITCHES_PER_BUMP = {HARMONIC: 6, SPECTROGRAM: 2}
 MIDI_PITCHES = 128
 
@@ -169,4 +171,16 @@ def read_player(path: Path) -> Generator:
     shape = Shape(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
     generator = Generator(shape, len(weights["mean"])).eval()
     generator.load_state_dict(weights)
+    return generator
+
+
+def read_harmonic_player(path: Path) -> Generator:
+    """Return the generator of curves that `save_player` wrote.
+
+    Raises:
+        StageError: it makes spectrograms, whose length is fixed.
+    """
+    generator = read_player(path)
+    if generator.shape.representation != HARMONIC:
+        raise StageError(f"{path} makes notes of a fixed length: give the harmonic player")
     return generator

@@ -1,7 +1,7 @@
 """Notes as spectrograms: levels and instantaneous frequencies in bands on a mel scale.
 
-Networks learn the frequency of a band more easily than its phase, which turns by it from frame to
-frame (Engel et al. 2019, arXiv:1902.08710).
+Networks learn the frequency of a band more easily than its phase, which advances from frame to
+frame by an amount that depends on the frequency (Engel et al. 2019, arXiv:1902.08710).
 """
 
 import librosa
@@ -15,27 +15,29 @@ SAMPLES = round(SECONDS * SAMPLE_RATE_HZ)
 WINDOW, HOP, BANDS = 1024, 256, 256
 FRAMES = SAMPLES // HOP + 1
 VALUES = 2 * BANDS * FRAMES
-QUIETEST_DB = -110.0  # quieter bands are silent
+# Quieter bands are silent. Of a sine of amplitude 1, the bands have less than 2 dB together.
+QUIETEST_DB, LOUDEST_DB = -110.0, 6.0
 # The frequency of a quiet band is hardly heard, and noisy: it counts half at this level.
 _FAINT_DB, _FAINT_RANGE_DB = -90.0, 5.0
 _LEAST_COUNTED = 0.05
 # A frequency that is off the centre of its band by one bin of the spectrum counts as so many dB.
-_DB_PER_BIN = 3.0
+DB_PER_BIN = 3.0
 _FULL_SCALE = (WINDOW / 4) ** 2  # power of a sine of amplitude 1 in its bin
 _AROUND_PEAK = 5  # bins that a tone fills
 _BIN = torch.arange(WINDOW // 2 + 1)
 _FILTERS = torch.from_numpy(
     librosa.filters.mel(sr=SAMPLE_RATE_HZ, n_fft=WINDOW, n_mels=BANDS, norm=None)
 )  # how much of each bin is in each band, (BANDS, bins)
-_CENTRES = _FILTERS @ _BIN.float() / _FILTERS.sum(1)
+CENTRES = _FILTERS @ _BIN.float() / _FILTERS.sum(1)  # of the bands, in bins
 _NOTES_AT_ONCE = 32
 
 
 def to_spectrograms(sounds: Tensor) -> Tensor:
     """Return the spectrograms of sounds, (notes, SAMPLES), as vectors, (notes, VALUES).
 
-    Their first half are levels in dB below full scale, their second half how far the frequency is
-    off the centre of each band.
+    Their first half are levels of the bands in dB of a sine of amplitude 1, (BANDS, FRAMES). Their
+    second half says how far frequencies are off the centres of the bands, in bins times DB_PER_BIN,
+    and nearly 0 in quiet bands.
     """
     return torch.cat([_to_spectrograms(some) for some in sounds.split(_NOTES_AT_ONCE)])
 
@@ -50,9 +52,9 @@ def _to_spectrograms(sounds: Tensor) -> Tensor:
     beyond = (turned * expected.conj()[:, None]).angle() / (2 * torch.pi)
     bins = _BIN[:, None] + beyond * WINDOW / HOP
     levels = _FILTERS @ power
-    off = _FILTERS @ (power * bins) / levels.clamp(min=1e-12) - _CENTRES[:, None]
+    off = _FILTERS @ (power * bins) / levels.clamp(min=1e-12) - CENTRES[:, None]
     level_db = (10 * (levels / _FULL_SCALE).clamp(min=1e-12).log10()).clamp(min=QUIETEST_DB)
-    return torch.cat([level_db, _DB_PER_BIN * off * _counted(level_db)], dim=1).flatten(1)
+    return torch.cat([level_db, DB_PER_BIN * off * _counted(level_db)], dim=1).flatten(1)
 
 
 def to_sounds(vectors: Tensor) -> Tensor:
@@ -62,10 +64,11 @@ def to_sounds(vectors: Tensor) -> Tensor:
 
 def _to_sounds(vectors: Tensor) -> Tensor:
     level_db, off = vectors.unflatten(1, (2, BANDS, FRAMES)).unbind(1)
+    level_db = level_db.clamp(max=LOUDEST_DB)
     levels = torch.where(level_db > QUIETEST_DB, 10 ** (level_db / 10), 0.0) * _FULL_SCALE
     power = (_FILTERS / _FILTERS.sum(1, keepdim=True)).T @ levels
-    off = off / _DB_PER_BIN / _counted(level_db).clamp(min=_LEAST_COUNTED)
-    bins = (_FILTERS / _FILTERS.sum(0).clamp(min=1e-6)).T @ (_CENTRES[:, None] + off)
+    off = off / DB_PER_BIN / _counted(level_db).clamp(min=_LEAST_COUNTED)
+    bins = (_FILTERS / _FILTERS.sum(0).clamp(min=1e-6)).T @ (CENTRES[:, None] + off)
     phase = (bins.double() * HOP / WINDOW).cumsum(2) % 1
     # The bins around a peak are one tone: they have its phase, and neighbours are opposite (Laroche
     # and Dolson 1999, "Improved phase vocoder time-scale modification of audio").
